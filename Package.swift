@@ -1,0 +1,39 @@
+// swift-tools-version:6.2
+// The house: one target a room, arrows point down only (docs/architecture.md; Tests/TidyTests holds them).
+import PackageDescription
+
+/// Release builds see across rooms, so that a step from one room to the next costs a call and not a witness.
+let acrossRooms: [SwiftSetting] = [
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+let package = Package(
+  name: "tidegate",
+  products: [.executable(name: "tidegate", targets: ["tidegate"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "CEpoll"),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+
+    .target(name: "Runtime", dependencies: ["CEpoll"], swiftSettings: acrossRooms),
+    .target(name: "Proxy", dependencies: ["Runtime", "COpenSSL", "CNghttp2", "CCares"], swiftSettings: acrossRooms),
+    .target(name: "Gateway", dependencies: ["Runtime", "Proxy"], swiftSettings: acrossRooms),
+    .target(name: "Node", dependencies: ["Runtime", "Proxy", "Gateway", "Yams"], swiftSettings: acrossRooms),
+    .executableTarget(
+      name: "tidegate",
+      dependencies: ["Node", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: acrossRooms),
+
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
+    .testTarget(name: "ProxyTests", dependencies: ["Proxy"]),
+    .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+    .testTarget(name: "NodeTests", dependencies: ["Node"]),
+    .testTarget(name: "TidyTests"),
+  ],
+  swiftLanguageModes: [.v6]
+)

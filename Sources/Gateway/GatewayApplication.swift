@@ -1,0 +1,133 @@
+// The APIs of a node as the engine asks for them: host, then route, then what the route's plan says. Compiled once from definitions,
+// read by every worker.
+import Glibc
+import Proxy
+import Runtime
+
+/// What becomes of a request on one route. Steps that a route does not have cost nothing.
+struct RoutePlan {
+  enum Integration: UInt8 {
+    case upstream, mock
+  }
+
+  var integration: Integration
+  var forward: ForwardPlan
+  var ready: ReadyResponse
+}
+
+/// Routes requests of HTTP APIs.
+///
+/// SAFETY: (@unchecked Sendable) everything is written by `init` and only read afterwards; the pointers live as long as the object.
+public final class GatewayApplication: Application, @unchecked Sendable {
+  private struct API {
+    let routes: Unmanaged<RouteTable>
+    let firstPlan: Int32
+  }
+
+  private let set: HTTPAPISet
+  private let hosts: Unmanaged<HostTable>
+  private let apis: UnsafeMutablePointer<API>
+  private let plans: UnsafeMutablePointer<RoutePlan>
+  private let planCount: Int
+  private let capturesMax: Int
+  private let names: [String]
+  private let observer: Unmanaged<ExchangeObserver>
+  private var texts: [UnsafeMutablePointer<UInt8>] = []
+
+  /// - Parameters:
+  ///   - set: compiled definitions.
+  ///   - upstreams: name of each upstream in the snapshot, in its order; every name that an integration uses is among them.
+  ///   - observer: told of every exchange that ends.
+  public init(_ set: HTTPAPISet, upstreams: [String], observer: ExchangeObserver) {
+    self.set = set
+    self.observer = .passRetained(observer)
+    hosts = .passUnretained(set.hosts)
+    apis = .allocate(capacity: max(set.apis.count, 1))
+    planCount = set.apis.reduce(0) { $0 + $1.integrations.count }
+    plans = .allocate(capacity: max(planCount, 1))
+    capturesMax = max(set.apis.map(\.routes.capturesMax).max() ?? 0, 1)
+    names = set.apis.flatMap { api in api.routes.keys.map { "\(api.name) \($0.text)" } }
+    super.init()
+    var next = 0
+    for (i, api) in set.apis.enumerated() {
+      (apis + i).initialize(to: API(routes: .passUnretained(api.routes), firstPlan: Int32(next)))
+      for integration in api.integrations {
+        (plans + next).initialize(to: plan(integration, upstreams))
+        next += 1
+      }
+    }
+  }
+
+  deinit {
+    for text in texts { text.deallocate() }
+    apis.deallocate()
+    plans.deallocate()
+    observer.release()
+  }
+
+  private func plan(_ integration: Integration, _ upstreams: [String]) -> RoutePlan {
+    switch integration {
+    case .upstream(let name, let timeout):
+      guard let index = upstreams.firstIndex(of: name) else { preconditionFailure("upstream \(name) was not compiled") }
+      let empty = keep([])
+      return RoutePlan(
+        integration: .upstream, forward: ForwardPlan(upstream: Int32(index), requestTimeout: timeout ?? 0),
+        ready: ReadyResponse(head: empty, headCount: 0, body: empty, bodyCount: 0))
+    case .mock(let status, let fields, let body):
+      var head = "HTTP/1.1 \(status) \(ReasonPhrase.of(status))\r\n"
+      for (name, value) in fields { head += "\(name): \(value)\r\n" }
+      let bytes = Array(head.utf8)
+      return RoutePlan(
+        integration: .mock, forward: ForwardPlan(upstream: -1),
+        ready: ReadyResponse(head: keep(bytes), headCount: bytes.count, body: keep(body), bodyCount: body.count))
+    }
+  }
+
+  private func keep(_ bytes: [UInt8]) -> UnsafePointer<UInt8> {
+    let p = UnsafeMutablePointer<UInt8>.allocate(capacity: max(bytes.count, 1))
+    p.initialize(from: bytes, count: bytes.count)
+    texts.append(p)
+    return UnsafePointer(p)
+  }
+
+  public override func decide(_ request: RequestView) -> Step {
+    let authority = request.authority
+    let index = hosts._withUnsafeGuaranteedRef { $0.match(authority.start, authority.count) }
+    if index < 0 { return .fault(.routeNotFound) }
+    let api = apis + Int(index)
+    let method = request.method
+    let path = request.path
+    let match = withUnsafeTemporaryAllocation(of: PathCapture.self, capacity: capturesMax) { captures in
+      api.pointee.routes._withUnsafeGuaranteedRef {
+        $0.match(
+          method: method.start, methodCount: method.count, path: path.start, pathCount: path.count, into: captures.baseAddress!)
+      }
+    }
+    if !match.isFound { return .fault(.routeNotFound) }
+    let number = api.pointee.firstPlan &+ match.payload
+    request.setRoute(number)
+    let plan = plans + Int(number)
+    switch plan.pointee.integration {
+    case .upstream: return .forward(forward(plan))
+    case .mock: return .answer(ready(plan))
+    }
+  }
+
+  // SAFETY: the plan lives in `plans`, which outlives every request of this snapshot.
+  @inline(__always)
+  private func forward(_ plan: UnsafeMutablePointer<RoutePlan>) -> UnsafePointer<ForwardPlan> {
+    UnsafeRawPointer(plan).advanced(by: MemoryLayout<RoutePlan>.offset(of: \.forward)!).assumingMemoryBound(to: ForwardPlan.self)
+  }
+
+  @inline(__always)
+  private func ready(_ plan: UnsafeMutablePointer<RoutePlan>) -> UnsafePointer<ReadyResponse> {
+    UnsafeRawPointer(plan).advanced(by: MemoryLayout<RoutePlan>.offset(of: \.ready)!).assumingMemoryBound(to: ReadyResponse.self)
+  }
+
+  /// API and route key, such as `shop GET /products/{id}`.
+  public override func routeName(_ route: Int32) -> String { route >= 0 && Int(route) < names.count ? names[Int(route)] : "" }
+
+  public override func finished(_ exchange: ExchangeRef, _ worker: Worker) {
+    observer._withUnsafeGuaranteedRef { $0.exchangeEnded(exchange, worker, self) }
+  }
+}

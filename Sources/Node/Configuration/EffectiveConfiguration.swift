@@ -1,0 +1,33 @@
+// Owns how a configuration is shown to operators: every effective value, secrets hidden by the table's own mark.
+
+enum EffectiveConfiguration {
+  static func json(_ root: ConfigurationSection) -> String { object(root).written() }
+
+  private static func object(_ section: ConfigurationSection) -> OrderedJSON {
+    .object(
+      section.table.keys.compactMap { entry in
+        guard let value = section.values[entry.name] else { return nil }
+        return (entry.name, entry.secret ? hidden(value) : json(value))
+      })
+  }
+
+  private static func hidden(_ value: CheckedValue) -> OrderedJSON {
+    if let items = value.list { return .list(items.map(hidden)) }
+    return .text("***")
+  }
+
+  private static func json(_ value: CheckedValue) -> OrderedJSON {
+    switch value.content {
+    case .text(let text): .text(text)
+    case .integer(let number): .number("\(number)")
+    case .number(let number): .number(Quantities.written(number))
+    case .flag(let flag): .flag(flag)
+    case .duration(let duration): .text(Quantities.written(duration))
+    case .size(let bytes): .text(Quantities.written(bytes))
+    case .list(let items): .list(items.map(json))
+    case .map(let members): .object(members.map { ($0.key, json($0.value)) })
+    case .section(let section): object(section)
+    case .faulty: preconditionFailure("`\(value.path)` is faulty in a configuration without faults")
+    }
+  }
+}

@@ -1,0 +1,273 @@
+// What is said of the client and of this hop: the lines added to requests and responses (RFC 9110 §7.6.3, RFC 7239, W3C trace context),
+// with their constant parts made once per snapshot.
+import Glibc
+import Runtime
+
+/// The `Date` line of the current second (RFC 9110 §6.6.1).
+struct DateLine {
+  static let count = 37  // "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+  let text: Bytes = .allocate(capacity: 40)
+  private var second: UInt64 = .max
+
+  init() { memset(text, 0x20, 40) }
+
+  mutating func update(_ seconds: UInt64) {
+    if seconds == second { return }
+    second = seconds
+    var o = put(text, 0, "Date: ")
+    CivilTime(WallTime(secondsSinceEpoch: seconds)).writeIMFFixdate(to: text + o)
+    o += CivilTime.imfFixdateBytes
+    _ = put(text, o, "\r\n")
+  }
+}
+
+/// A snapshot's forwarding options, ready to be copied. One per worker.
+struct ForwardingText {
+  static let responseViaMax = 128
+  let responseVia: Bytes = .allocate(capacity: ForwardingText.responseViaMax)
+  private(set) var responseViaCount = 0
+  let requestVia: Bytes = .allocate(capacity: ForwardingText.responseViaMax)
+  private(set) var requestViaCount = 0
+  private(set) var trusted: [AddressRange] = []
+  private(set) var sendsForwarded = false
+  var date = DateLine()
+
+  mutating func adopt(_ options: ForwardingOptions) {
+    trusted = options.trusted
+    sendsForwarded = options.sendsForwarded
+    let name = Array(options.via.utf8.prefix(64))
+    responseViaCount = write(name, to: responseVia)
+    requestViaCount = write(name, to: requestVia)
+  }
+
+  private func write(_ name: [UInt8], to out: Bytes) -> Int {
+    var o = put(out, 0, "Via: 1.1 ")
+    for c in name {
+      out[o] = c
+      o += 1
+    }
+    return put(out, o, "\r\n")
+  }
+
+  func trusts(_ address: SocketAddress) -> Bool {
+    for range in trusted where range.contains(address) { return true }
+    return false
+  }
+}
+
+extension Worker {
+  /// The request head for an HTTP/1 upstream; its length.
+  @inline(__always)
+  func putRequestHead(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, chunked: Bool) -> Int {
+    let head = request
+    var o = put(out, 0, p + head.pointee.start, head.pointee.methodCount)
+    o = put(out, o, " ")
+    if head.pointee.targetForm == .origin {
+      o = put(out, o, p + head.pointee.target, head.pointee.targetCount)
+    } else {
+      o = putOtherTarget(p, out, o)
+    }
+    o = put(out, o, " HTTP/1.1\r\n")
+    var skipped = FieldID.hopByHop | FieldID.bit(FieldID.requestID) | FieldID.bit(FieldID.forwardedFor)
+    let rewritesHost = x.pointee.pool!.pointee.options.rewritesHost
+    if rewritesHost || head.pointee.targetForm != .origin || !head.pointee.has(FieldID.host) {
+      skipped |= FieldID.bit(FieldID.host)
+      o = putHost(x, p, out, o, rewritten: rewritesHost)
+    }
+    let trusted = x.pointee.downstream!.pointee.peerIsTrusted
+    if !trusted {
+      skipped |= FieldID.bit(FieldID.forwardedProto) | FieldID.bit(FieldID.forwardedHost) | FieldID.bit(FieldID.forwardedPort)
+      skipped |= FieldID.bit(FieldID.forwarded)
+    }
+    if chunked { skipped |= FieldID.bit(FieldID.contentLength) }
+    if x.pointee.minor == 0 { skipped |= FieldID.bit(FieldID.expect) }
+    o = head.pointee.putFields(p, out, o, skipping: skipped)
+    if chunked { o = put(out, o, "Transfer-Encoding: chunked\r\n") }
+    if x.pointee.wantsUpgrade { o = putUpgrade(x, p, out, o) }
+    return putHop(x, p, out, o, trusted: trusted)
+  }
+
+  /// The lines of this hop: `Via`, `X-Forwarded-*`, `Forwarded`, `traceparent`, `X-Request-Id`, and the blank line.
+  @inline(__always)
+  private func putHop(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int, trusted: Bool) -> Int {
+    let head = request
+    let c = x.pointee.downstream!
+    var o = put(out, at, forwarding.requestVia, forwarding.requestViaCount)
+    o = put(out, o, "X-Forwarded-For: ")
+    if head.pointee.has(FieldID.forwardedFor) { o = putEarlierHops(p, out, o) }
+    o = putAddress(c, out, o)
+    let secure = c.pointee.tls != nil
+    if !trusted || !head.pointee.has(FieldID.forwardedProto) {
+      o = secure ? put(out, o, "\r\nX-Forwarded-Proto: https\r\n") : put(out, o, "\r\nX-Forwarded-Proto: http\r\n")
+    } else {
+      o = put(out, o, "\r\n")
+    }
+    if !trusted || !head.pointee.has(FieldID.forwardedHost), head.pointee.authorityCount > 0 {
+      o = put(out, o, "X-Forwarded-Host: ")
+      o = put(out, o, p + head.pointee.authority, head.pointee.authorityCount)
+      o = put(out, o, "\r\n")
+    }
+    if !trusted || !head.pointee.has(FieldID.forwardedPort) {
+      o = put(out, o, "X-Forwarded-Port: ")
+      o = putDecimal(out, o, Int(c.pointee.listenerPort))
+      o = put(out, o, "\r\n")
+    }
+    if forwarding.sendsForwarded { o = putForwarded(c, p, out, o, secure: secure) }
+    o = putTrace(x, p, out, o)
+    if trusted && head.pointee.has(FieldID.requestID) { o = putField(FieldID.requestID, "X-Request-Id: ", p, out, o) } else {
+      o = putRequestID(x, out, o)
+    }
+    return put(out, o, "\r\n")
+  }
+
+  @inline(__always)
+  private func putAddress(_ c: ConnectionRef, _ out: Bytes, _ at: Int) -> Int {
+    withUnsafeBytes(of: &c.pointee.peerText.bytes) {
+      put(out, at, $0.baseAddress!.assumingMemoryBound(to: UInt8.self), Int(c.pointee.peerText.count))
+    }
+  }
+
+  @inline(never)
+  private func putEarlierHops(_ p: Bytes, _ out: Bytes, _ at: Int) -> Int {
+    var o = at
+    for k in 0..<request.pointee.count where request.pointee.fields[k].id == FieldID.forwardedFor {
+      let field = request.pointee.fields[k]
+      if field.valueCount == 0 { continue }
+      o = put(out, o, p + Int(field.value), Int(field.valueCount))
+      o = put(out, o, ", ")
+    }
+    return o
+  }
+
+  @inline(never)
+  private func putField(_ id: UInt8, _ name: StaticString, _ p: Bytes, _ out: Bytes, _ at: Int) -> Int {
+    let k = request.pointee.index(of: id)
+    guard k >= 0 else { return at }
+    var o = put(out, at, name)
+    o = put(out, o, p + Int(request.pointee.fields[k].value), Int(request.pointee.fields[k].valueCount))
+    return put(out, o, "\r\n")
+  }
+
+  /// A target that is not in origin-form: an absolute-form loses its authority, an OPTIONS without a path is `*` (RFC 9112 §3.2.4).
+  @inline(never)
+  private func putOtherTarget(_ p: Bytes, _ out: Bytes, _ at: Int) -> Int {
+    let head = request.pointee
+    if head.targetForm == .asterisk { return put(out, at, "*") }
+    if head.pathCount == 0 && head.queryCount == 0 && head.method == .options { return put(out, at, "*") }
+    var o = at
+    if head.pathCount == 0 { o = put(out, o, "/") }
+    return put(out, o, p + head.path, head.pathCount &+ head.queryCount)
+  }
+
+  @inline(never)
+  private func putHost(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int, rewritten: Bool) -> Int {
+    var o = put(out, at, "Host: ")
+    if rewritten || request.pointee.authorityCount == 0 {
+      let endpoint = x.pointee.endpoint!
+      var name = endpoint.pointee.host
+      let port = endpoint.pointee.address.port
+      o = name.withUTF8 { text in
+        let bare = text.contains(0x3a) ? put(out, put(out, put(out, o, "["), text.baseAddress!, text.count), "]") : put(out, o, text.baseAddress!, text.count)
+        if port == 80 || port == 443 { return bare }
+        return putDecimal(out, put(out, bare, ":"), Int(port))
+      }
+    } else {
+      o = put(out, o, p + request.pointee.authority, request.pointee.authorityCount)
+    }
+    return put(out, o, "\r\n")
+  }
+
+  @inline(never)
+  private func putUpgrade(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int) -> Int {
+    putField(FieldID.upgrade, "Upgrade: ", p, out, put(out, at, "Connection: upgrade\r\n"))
+  }
+
+  /// RFC 7239: addresses of IPv6 in brackets and quotes.
+  @inline(never)
+  private func putForwarded(_ c: ConnectionRef, _ p: Bytes, _ out: Bytes, _ at: Int, secure: Bool) -> Int {
+    let quoted = !c.pointee.peer.isIPv4
+    var o = put(out, at, quoted ? "Forwarded: for=\"[" : "Forwarded: for=")
+    o = putAddress(c, out, o)
+    if quoted { o = put(out, o, "]\"") }
+    o = put(out, o, secure ? ";proto=https" : ";proto=http")
+    if request.pointee.authorityCount > 0 {
+      o = put(out, o, ";host=\"")
+      o = put(out, o, p + request.pointee.authority, request.pointee.authorityCount)
+      o = put(out, o, "\"")
+    }
+    return put(out, o, "\r\n")
+  }
+
+  /// A valid `traceparent` passes through with the other fields; without one a trace begins here, its id the request's.
+  @inline(__always)
+  private func putTrace(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int) -> Int {
+    if request.pointee.has(FieldID.traceparent) { return keepTrace(x, p, at) }
+    x.pointee.trace = x.pointee.requestID
+    var o = put(out, at, "traceparent: 00-")
+    o = putHex(out, o, x.pointee.requestID.0)
+    o = putHex(out, o, x.pointee.requestID.1)
+    o = put(out, o, "-")
+    o = putHex(out, o, x.pointee.requestID.0 ^ x.pointee.requestID.1 | 1)
+    return put(out, o, "-01\r\n")
+  }
+
+  @inline(never)
+  private func keepTrace(_ x: ExchangeRef, _ p: Bytes, _ at: Int) -> Int {
+    let field = request.pointee.fields[request.pointee.index(of: FieldID.traceparent)]
+    guard field.valueCount >= 55 else { return at }
+    let v = p + Int(field.value)
+    if let a = hexValue(v + 3), let b = hexValue(v + 19) { x.pointee.trace = (a, b) }
+    return at
+  }
+
+  private func hexValue(_ p: Bytes) -> UInt64? {
+    var value: UInt64 = 0
+    for i in 0..<16 {
+      let c = p[i]
+      if c &- 48 < 10 { value = value << 4 | UInt64(c &- 48) } else if (c | 0x20) &- 97 < 6 {
+        value = value << 4 | UInt64((c | 0x20) &- 87)
+      } else {
+        return nil
+      }
+    }
+    return value
+  }
+
+  // MARK: hash keys
+
+  /// The key of a hash-balanced pool for this request.
+  func hashKey(_ x: ExchangeRef, _ p: Bytes, _ pool: UpstreamPoolRef) -> UInt64 {
+    switch pool.pointee.options.hash {
+    case .client:
+      let c = x.pointee.downstream!
+      return withUnsafeBytes(of: &c.pointee.peerText.bytes) { StableHash.hash($0.baseAddress!, count: Int(c.pointee.peerText.count)) }
+    case .path:
+      return StableHash.hash(p + request.pointee.path, count: request.pointee.pathCount)
+    case .header(let name):
+      return name.withUnsafeBufferPointer { name in
+        let k = request.pointee.index(named: name.baseAddress!, name.count, in: p)
+        if k < 0 { return random.next() }
+        return StableHash.hash(p + Int(request.pointee.fields[k].value), count: Int(request.pointee.fields[k].valueCount))
+      }
+    case .cookie(let name):
+      return cookieKey(p, name) ?? random.next()
+    }
+  }
+
+  private func cookieKey(_ p: Bytes, _ name: [UInt8]) -> UInt64? {
+    for k in 0..<request.pointee.count where request.pointee.fields[k].id == FieldID.cookie {
+      var i = Int(request.pointee.fields[k].value)
+      let e = i + Int(request.pointee.fields[k].valueCount)
+      while i < e {
+        while i < e && (p[i] == 0x20 || p[i] == 0x3b) { i += 1 }
+        var t = i
+        while t < e && p[t] != 0x3b { t += 1 }
+        if t - i > name.count && p[i + name.count] == 0x3d && memcmp(p + i, name, name.count) == 0 {
+          return StableHash.hash(p + i + name.count + 1, count: t - i - name.count - 1)
+        }
+        i = t
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,285 @@
+// The life of an exchange between its two ends: made from a request head, decided on by the application, fed, failed, abandoned,
+// finished. The ends themselves stand in Worker+Downstream, Worker+Upstream and the HTTP/2 files.
+import Glibc
+import Runtime
+
+extension Worker {
+  // MARK: beginning
+
+  /// A new exchange for the request that `request` describes at `p`; `k` bytes of head are kept with it.
+  @inline(__always)
+  func makeExchange(_ c: ConnectionRef, _ p: Bytes, _ k: Int) -> ExchangeRef {
+    let x = exchanges.take()
+    let skip = request.pointee.start
+    x.pointee.downstream = c
+    x.pointee.head.append(p + skip, k &- skip, pool)
+    x.pointee.method = request.pointee.method
+    x.pointee.methodCount = UInt16(truncatingIfNeeded: request.pointee.methodCount)
+    x.pointee.pathOffset = UInt32(truncatingIfNeeded: request.pointee.path &- skip)
+    x.pointee.pathCount = UInt32(truncatingIfNeeded: request.pointee.pathCount)
+    x.pointee.queryCount = UInt32(truncatingIfNeeded: request.pointee.queryCount)
+    x.pointee.authorityOffset = UInt32(truncatingIfNeeded: request.pointee.authority &- skip)
+    x.pointee.authorityCount = UInt32(truncatingIfNeeded: request.pointee.authorityCount)
+    x.pointee.expectsContinue = request.pointee.expectsContinue
+    x.pointee.wantsUpgrade = request.pointee.saysUpgrade && request.pointee.has(FieldID.upgrade)
+    x.pointee.downstreamWire = c.pointee.wire
+    x.pointee.started = now
+    x.pointee.bytesReceived = k
+    x.pointee.requestID = (random.next(), random.next())
+    x.pointee.snapshot = live
+    live!.pointee.exchanges &+= 1
+    cells.add(metrics.requests, 1)
+    return x
+  }
+
+  /// Asks the application what to do and begins to do it; the number of body bytes taken from behind the head at `p`.
+  @inline(__always)
+  func start(_ x: ExchangeRef, _ p: Bytes, _ available: Int) -> Int {
+    if x.pointee.method == .connect && x.pointee.downstreamID == 0 {
+      fail(x, .connectRefused)
+      return 0
+    }
+    if limits.bodyBytesMax > 0 && request.pointee.contentLength > limits.bodyBytesMax {
+      fail(x, .bodyTooLarge)
+      return 0
+    }
+    let view = RequestView(base: p, head: request, exchange: x)
+    let step = live!.pointee.application._withUnsafeGuaranteedRef { $0.decide(view) }
+    switch step {
+    case .forward(let plan):
+      x.pointee.plan = plan
+      return beginForward(x, p, available)
+    case .answer(let ready):
+      answer(x, ready)
+    case .local:
+      beginLocal(x)
+    case .fault(let fault):
+      fail(x, fault)
+    }
+    return 0
+  }
+
+  // MARK: the request's body
+
+  /// Whether the next hop cannot take more of the request now.
+  @inline(__always)
+  func requestIsBlocked(_ x: ExchangeRef) -> Bool {
+    if x.pointee.isLocal || x.pointee.responseIsComplete { return false }
+    guard let u = x.pointee.upstream, x.pointee.requestHeadSent else { return true }
+    return x.pointee.upstreamID != 0 ? x.pointee.upstreamOutput.count >= limits.streamBufferBytes : !u.pointee.output.isEmpty
+  }
+
+  /// Takes request body bytes of an HTTP/1 client; their number. Ends the exchange's request when it is complete.
+  func takeRequestBody(_ x: ExchangeRef, _ p: Bytes, _ n: Int) -> Int {
+    let c = x.pointee.downstream!
+    if x.pointee.requestBody.isAtTrailers { return takeTrailers(x, p, n, request: true) }
+    let got = x.pointee.requestBody.read(p, n)
+    x.pointee.bytesReceived &+= got.consumed
+    if x.pointee.requestBody.isFailed {
+      failBody(x)
+      return n
+    }
+    setDeadline(c, limits.bodyTimeout)
+    if x.pointee.requestBody.isAtTrailers {
+      deliverRequestBody(x, p, got.payload, end: false, inPlace: true)
+      return got.consumed
+    }
+    let end = x.pointee.requestBody.isDone
+    if end { requestCompleted(x) }
+    deliverRequestBody(x, p, got.payload, end: end, inPlace: true)
+    return got.consumed
+  }
+
+  func requestCompleted(_ x: ExchangeRef) {
+    x.pointee.requestIsComplete = true
+    if let c = x.pointee.downstream, x.pointee.downstreamID == 0 {
+      c.pointee.reading = .complete
+      setDeadline(c, 0)
+    }
+  }
+
+  private func failBody(_ x: ExchangeRef) {
+    // The framing is broken: nothing on this connection can be trusted from here (RFC 9112 §7.1).
+    if x.pointee.responseHeadSent {
+      let c = x.pointee.downstream!
+      abandon(x)
+      closeDownstream(c)
+    } else {
+      fail(x, .malformed)
+    }
+  }
+
+  /// Hands decoded body bytes to whoever takes them.
+  func deliverRequestBody(_ x: ExchangeRef, _ p: Bytes, _ n: Int, end: Bool, inPlace: Bool) {
+    if limits.bodyBytesMax > 0 && x.pointee.bytesReceived > limits.bodyBytesMax &+ x.pointee.head.count {
+      return fail(x, .bodyTooLarge)
+    }
+    if x.pointee.isLocal { return collect(x, p, n, end: end) }
+    if x.pointee.responseIsComplete || x.pointee.upstream == nil { return }
+    sendRequestBody(x, p, n, end: end, inPlace: inPlace)
+  }
+
+  // MARK: trailers
+
+  static let trailerBytesMax = 16384
+  static let lingerBytesMax: Int32 = 4 << 20
+
+  /// Takes a trailer section of a chunked message up to its blank line (RFC 9112 §7.1.2); the number of bytes that belonged to it.
+  func takeTrailers(_ x: ExchangeRef, _ p: Bytes, _ n: Int, request isRequest: Bool) -> Int {
+    var used = 0
+    var held = isRequest ? x.pointee.requestTrailers : x.pointee.responseTrailers
+    var complete = false
+    while used < n && !complete {
+      held.append(p + used, 1, pool)
+      used &+= 1
+      let count = held.count
+      let q = held.start
+      complete = count == 2 ? q[0] == 13 && q[1] == 10 : count > 3 && memcmp(q + (count &- 4), "\r\n\r\n", 4) == 0
+      if count > Worker.trailerBytesMax { break }
+    }
+    if isRequest { x.pointee.requestTrailers = held } else { x.pointee.responseTrailers = held }
+    let fine = complete ? cleanTrailers(x, isRequest) : held.count <= Worker.trailerBytesMax
+    if !fine {
+      if isRequest {
+        x.pointee.requestBody.fail()
+        failBody(x)
+        return n
+      }
+      x.pointee.responseBody.fail()
+      return used
+    }
+    if complete && isRequest {
+      x.pointee.requestBody.finishTrailers()
+      requestCompleted(x)
+      deliverRequestBody(x, p, 0, end: true, inPlace: false)
+    } else if complete {
+      x.pointee.responseBody.finishTrailers()
+    }
+    return used
+  }
+
+  /// Parses the section and leaves only lines that may be forwarded: fields of framing, routing and connections have no place in
+  /// a trailer (RFC 9110 §6.5.1). False when it is malformed.
+  private func cleanTrailers(_ x: ExchangeRef, _ isRequest: Bool) -> Bool {
+    var held = isRequest ? x.pointee.requestTrailers : x.pointee.responseTrailers
+    var parsed = MessageHead()
+    defer { parsed.deallocate() }
+    guard parsed.parseTrailers(held.start, held.count, headLimits) == held.count else { return false }
+    var kept = ByteQueue()
+    for k in 0..<parsed.count where parsed.fields[k].id == FieldID.other {
+      let field = parsed.fields[k]
+      kept.append(held.start + Int(field.name), Int(field.nameCount), pool)
+      kept.append(StaticString(": ").utf8Start, 2, pool)
+      kept.append(held.start + Int(field.value), Int(field.valueCount), pool)
+      kept.append(StaticString("\r\n").utf8Start, 2, pool)
+    }
+    held.release(pool)
+    if isRequest { x.pointee.requestTrailers = kept } else { x.pointee.responseTrailers = kept }
+    return true
+  }
+
+  // MARK: ending
+
+  /// Answers with a fault; or, when the response is already under way, breaks it off so that the client notices.
+  func fail(_ x: ExchangeRef, _ fault: Fault) {
+    if x.pointee.isFinished { return }
+    x.pointee.fault = fault
+    cells.add(metrics.faults[fault], 1)
+    dropUpstream(x)
+    if x.pointee.responseHeadSent { return breakOff(x) }
+    if fault.closesDownstream { x.pointee.keepsDownstream = false }
+    let status = fault.status
+    sendLocal(x, status: status.code, reason: status.reason, type: "application/json", body: ErrorBody.of(fault))
+  }
+
+  /// The response cannot be completed: HTTP/1 closes without its end, HTTP/2 resets the stream.
+  private func breakOff(_ x: ExchangeRef) {
+    let c = x.pointee.downstream!
+    let stream = x.pointee.downstreamID
+    let wire = x.pointee.downstreamWire
+    x.pointee.keepsDownstream = false
+    if stream != 0 {
+      resetHTTP2(x)
+      finish(x)
+    } else if wire == .http1 || wire == .tunnel {
+      detach(x)
+      closeDownstream(c)
+    }
+  }
+
+  /// The downstream is gone: nobody waits for the response any more.
+  func abandon(_ x: ExchangeRef) {
+    dropUpstream(x)
+    x.pointee.keepsDownstream = false
+    if !x.pointee.responseIsComplete { cells.add(metrics.requestsAborted, 1) }
+    detach(x)
+  }
+
+  /// A malformed request that never became an exchange: answers and closes.
+  func refuse(_ c: ConnectionRef, _ fault: Fault) {
+    cells.add(metrics.requests, 1)
+    cells.add(metrics.faults[fault], 1)
+    let status = fault.status
+    var o = put(scratch, 0, "HTTP/1.1 ")
+    o = putDecimal(scratch, o, status.code)
+    o = put(scratch, o, " ")
+    o = put(scratch, o, status.reason)
+    let body = ErrorBody.of(fault)
+    o = put(scratch, o, "\r\nContent-Type: application/json\r\nContent-Length: ")
+    o = putDecimal(scratch, o, body.count)
+    o = put(scratch, o, "\r\nConnection: close\r\n\r\n")
+    o = put(scratch, o, body.start, body.count)
+    c.pointee.reading = .linger  // what else arrives is not looked at
+    c.pointee.lingerBytes = Worker.lingerBytesMax
+    write(c, scratch, o)
+    if c.pointee.role == .downstream { closeAfterFlush(c) }
+  }
+
+  /// The response has been handed over whole: accounts for it and frees the exchange; the connection goes on or closes.
+  func finish(_ x: ExchangeRef) {
+    let c = x.pointee.downstream!
+    let stream = x.pointee.downstreamID
+    let keep = x.pointee.keepsDownstream
+    let complete = x.pointee.requestIsComplete
+    detach(x)
+    if stream != 0 { return }
+    if !complete {
+      c.pointee.reading = .linger
+      c.pointee.lingerBytes = Worker.lingerBytesMax
+    }
+    if !keep || !complete || isDraining { return closeAfterFlush(c) }
+    c.pointee.reading = .head
+    setDeadline(c, c.pointee.input.isEmpty ? limits.idleTimeout : limits.headTimeout)
+    if c.pointee.readPending || c.pointee.sawEnd || !c.pointee.input.isEmpty { enqueueReady(c) }
+  }
+
+  /// Accounts for the exchange and takes it from its connections.
+  private func detach(_ x: ExchangeRef) {
+    if x.pointee.isFinished { return }
+    x.pointee.isFinished = true
+    x.pointee.ended = now
+    let snapshot = x.pointee.snapshot!
+    snapshot.pointee.application._withUnsafeGuaranteedRef { $0.finished(x, self) }
+    if x.pointee.isWaiting { leaveQueue(x) }
+    leavePool(x)
+    if let reply = x.pointee.reply {
+      reply._withUnsafeGuaranteedRef { $0.exchange = nil }
+      reply.release()
+    }
+    if x.pointee.downstreamID != 0 { leaveHTTP2(x) } else if let c = x.pointee.downstream { c.pointee.exchange = nil }
+    wheel.cancel(timer(of: x))
+    x.pointee.head.release(pool)
+    x.pointee.requestTrailers.release(pool)
+    x.pointee.responseTrailers.release(pool)
+    x.pointee.downstreamOutput.release(pool)
+    x.pointee.upstreamOutput.release(pool)
+    x.pointee.collected.release(pool)
+    exchanges.give(x)
+    snapshot.pointee.exchanges &-= 1
+    if snapshot.pointee.exchanges == 0 && !snapshot.pointee.isCurrent { releaseSnapshot(snapshot) }
+  }
+
+  func exchangeTimedOut(_ x: ExchangeRef) {
+    fail(x, x.pointee.isWaiting ? .pendingTimeout : .requestTimeout)
+  }
+}

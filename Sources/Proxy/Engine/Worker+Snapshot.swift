@@ -1,0 +1,163 @@
+// Publishing: a worker takes a new snapshot over between two turns of its loop. Pools that did not change keep their connections; an old
+// snapshot is let go when its last request has ended. Draining and stopping stand here too.
+import CEpoll
+import Glibc
+import Runtime
+
+extension Worker {
+  /// Makes `snapshot` the one for requests that begin from now on.
+  ///
+  /// - Parameter listings: the endpoints of each of its upstreams, in order.
+  public func adopt(_ snapshot: Snapshot, listings: [UpstreamListing]) {
+    let fresh = UnsafeMutablePointer<LiveSnapshot>.allocate(capacity: 1)
+    let pools = UnsafeMutablePointer<UpstreamPoolRef>.allocate(capacity: max(snapshot.upstreams.count, 1))
+    for (i, options) in snapshot.upstreams.enumerated() {
+      let pool = reusablePool(options) ?? makePool(options, listings[i])
+      pool.pointee.holders &+= 1
+      pools[i] = pool
+    }
+    fresh.initialize(
+      to: LiveSnapshot(
+        snapshot: .passRetained(snapshot), application: .passUnretained(snapshot.application), pools: pools,
+        poolCount: snapshot.upstreams.count))
+    limits = snapshot.limits
+    headLimits = snapshot.limits.head
+    forwarding.adopt(snapshot.forwarding)
+    forwarding.date.update(tg_now(CLOCK_REALTIME) / 1_000_000_000)
+    if live == nil { keepDate() }
+    let old = live
+    live = fresh
+    if let old {
+      old.pointee.isCurrent = false
+      retired.append(old)
+      if old.pointee.exchanges == 0 { releaseSnapshot(old) }
+    }
+  }
+
+  private func keepDate() {
+    let wall = tg_now(CLOCK_REALTIME)
+    forwarding.date.update(wall / 1_000_000_000)
+    after(1_000_000_000 - wall % 1_000_000_000 + 1_000_000) { [unowned self] in keepDate() }
+  }
+
+  /// The names of `upstream` were resolved anew: its pool takes the new endpoints over.
+  public func update(upstream index: Int, revision: UInt64, to listing: UpstreamListing) {
+    guard let live, live.pointee.snapshot._withUnsafeGuaranteedRef({ $0.revision }) == revision, index < live.pointee.poolCount else {
+      return
+    }
+    let pool = live.pointee.pools[index]
+    let changes = pool.pointee.balancer.update(to: listing.listing, now: now)
+    pool.place(listing)
+    for slot in changes.retired { closeIdle(pool.endpoint(slot)) }
+  }
+
+  private func closeIdle(_ endpoint: EndpointRef) {
+    while let u = endpoint.pointee.idle { closeUpstream(u) }
+  }
+
+  private func reusablePool(_ options: UpstreamOptions) -> UpstreamPoolRef? {
+    guard let live else { return nil }
+    for i in 0..<live.pointee.poolCount where live.pointee.pools[i].pointee.options.isSame(as: options) { return live.pointee.pools[i] }
+    return nil
+  }
+
+  private func makePool(_ options: UpstreamOptions, _ listing: UpstreamListing) -> UpstreamPoolRef {
+    let pool = UpstreamPoolRef.allocate(capacity: 1)
+    let part = options.limits.part(worker: index, of: workerCount)
+    pool.initialize(to: UpstreamPool(options, listing, limits: part, seed: random.next(), now: now))
+    pool.place(listing)
+    return pool
+  }
+
+  func releaseSnapshot(_ old: UnsafeMutablePointer<LiveSnapshot>) {
+    retired.removeAll { $0 == old }
+    for i in 0..<old.pointee.poolCount {
+      let pool = old.pointee.pools[i]
+      pool.pointee.holders &-= 1
+      if pool.pointee.holders == 0 { retire(pool) }
+    }
+    old.pointee.snapshot.release()
+    old.pointee.pools.deallocate()
+    old.deinitialize(count: 1)
+    old.deallocate()
+  }
+
+  private func retire(_ pool: UpstreamPoolRef) {
+    pool.pointee.isRetired = true
+    for case let endpoint? in pool.pointee.slots { closeIdle(endpoint) }
+    if pool.pointee.users == 0 { destroyPool(pool) }
+  }
+
+  func destroyPool(_ pool: UpstreamPoolRef) {
+    // Connections that no exchange uses (connecting, multiplexed) may still name the pool.
+    connections.forEach { c in
+      if c.pointee.role == .upstream, let endpoint = c.pointee.endpoint, endpoint.pointee.pool == pool { closeUpstream(c) }
+    }
+    pool.destroy()
+  }
+
+  // MARK: draining and stopping
+
+  /// Accepts what is queued, then no more; finishes what runs; calls `done(true)` when nothing is left, `done(false)` at the deadline.
+  public func drain(within nanoseconds: UInt64, _ done: @escaping @Sendable (Bool) -> Void) {
+    if isDraining { return }
+    connections.forEach {
+      guard $0.pointee.role == .listener else { return }
+      accept($0)
+      loop.remove($0.pointee.fd)
+      connections.give($0)  // its descriptor belongs to whoever gave it
+    }
+    isDraining = true
+    drainDeadline = now &+ nanoseconds
+    drained = done
+    connections.forEach { drainDownstream($0) }
+    after(nanoseconds) { [unowned self] in finishDraining(false) }
+  }
+
+  private func drainDownstream(_ c: ConnectionRef) {
+    guard c.pointee.role == .downstream else { return }
+    if c.pointee.wire == .http2 {
+      drainHTTP2(c)
+    } else if c.pointee.exchange == nil && c.pointee.input.isEmpty && c.pointee.requests > 0 {
+      // Idle between requests: a request that is just arriving is read first.
+      downstreamReadable(c)
+      if c.pointee.role == .downstream && c.pointee.exchange == nil && c.pointee.input.isEmpty && c.pointee.output.isEmpty {
+        closeDownstream(c)
+      }
+    }
+  }
+
+  func checkDrained() {
+    if downstreamCount == 0 && exchanges.inUse == 0 { finishDraining(true) }
+  }
+
+  private func finishDraining(_ complete: Bool) {
+    guard let done = drained else { return }
+    drained = nil
+    done(complete)
+  }
+
+  /// Ends `run` at the end of this turn; open connections are closed.
+  public func stop() { isStopped = true }
+
+  func closeEverything() {
+    var open: [ConnectionRef] = []
+    connections.forEach { if $0.pointee.role == .downstream { open.append($0) } }
+    for c in open where c.pointee.role == .downstream {
+      if c.pointee.wire == .http2 { closeHTTP2(c) } else {
+        if let x = c.pointee.exchange { abandon(x) }
+        closeDownstream(c)
+      }
+    }
+    open = []
+    connections.forEach { if $0.pointee.role == .upstream { open.append($0) } }
+    for u in open where u.pointee.role == .upstream { closeUpstream(u) }
+    if let old = live {
+      live = nil
+      releaseSnapshot(old)
+    }
+  }
+
+  /// Numbers of this moment, for the admin endpoint.
+  public var usage: (connections: Int, exchanges: Int, bufferBytes: Int) { (downstreamCount, exchanges.inUse, pool.lentBytes) }
+}

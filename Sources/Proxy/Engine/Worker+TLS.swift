@@ -1,0 +1,136 @@
+// TLS on a connection: libssl reads straight from the socket through a BIO of ours and writes into one buffer per worker, so that what
+// a turn produces leaves in one send. Contexts and certificates are TLSServerContext's and TLSClientContext's.
+import COpenSSL
+import Glibc
+import Runtime
+
+/// What the BIO callbacks of one worker need: whose bytes they move, and where the encrypted ones go.
+///
+/// SAFETY: set to the connection at hand before each call into libssl; only the worker's thread uses it.
+struct TLSTransport {
+  static let capacity = 1 << 20
+  let output: Bytes
+  var count = 0
+  var connection: ConnectionRef?
+  let bio: OpaquePointer
+
+  init() {
+    output = .allocate(capacity: TLSTransport.capacity)
+    bio = BIO_new(tlsMethod)!
+    BIO_set_init(bio, 1)
+  }
+
+  func deallocate() {
+    BIO_free(bio)
+    output.deallocate()
+  }
+}
+
+// SAFETY: made once, never changed; libssl only reads it.
+nonisolated(unsafe) private let tlsMethod: OpaquePointer = {
+  let m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tidegate")!
+  BIO_meth_set_read(m) { bio, buffer, n in
+    let io = BIO_get_data(bio)!.assumingMemoryBound(to: TLSTransport.self)
+    let c = io.pointee.connection!
+    let r = recv(c.pointee.fd, buffer, Int(n), 0)
+    tg_bio_clear_retry(bio)
+    if r < Int(n) { c.pointee.drained = true }
+    if r < 0 && errno == EAGAIN { tg_bio_retry_read(bio) }
+    return Int32(truncatingIfNeeded: r)
+  }
+  BIO_meth_set_write(m) { bio, buffer, n in
+    let io = BIO_get_data(bio)!.assumingMemoryBound(to: TLSTransport.self)
+    tg_bio_clear_retry(bio)
+    guard io.pointee.count + Int(n) <= TLSTransport.capacity else { return -1 }
+    memcpy(io.pointee.output + io.pointee.count, buffer!, Int(n))
+    io.pointee.count += Int(n)
+    return n
+  }
+  BIO_meth_set_ctrl(m) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }
+  return m
+}()
+
+extension Worker {
+  /// Puts `tls` (an `SSL *` fresh from its context) on the connection.
+  func attachTLS(_ c: ConnectionRef, _ tls: OpaquePointer, server: Bool) {
+    BIO_set_data(tlsIO.pointee.bio, UnsafeMutableRawPointer(tlsIO))
+    BIO_up_ref(tlsIO.pointee.bio)  // the one reference that SSL_set_bio takes when both are the same
+    SSL_set_bio(tls, tlsIO.pointee.bio, tlsIO.pointee.bio)
+    SSL_set_read_ahead(tls, 1)
+    if server { SSL_set_accept_state(tls) } else { SSL_set_connect_state(tls) }
+    c.pointee.tls = tls
+    c.pointee.wire = .handshake
+  }
+
+  @inline(__always)
+  private func enterTLS(_ c: ConnectionRef) {
+    tlsIO.pointee.connection = c
+    ERR_clear_error()
+  }
+
+  /// 1: done; 0: needs more; -1: failed.
+  func handshake(_ c: ConnectionRef) -> Int {
+    enterTLS(c)
+    c.pointee.drained = false
+    let r = SSL_do_handshake(c.pointee.tls)
+    let reason = r == 1 ? SSL_ERROR_NONE : SSL_get_error(c.pointee.tls, r)
+    flushTLS(c)
+    if r == 1 { return 1 }
+    return reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE ? 0 : -1
+  }
+
+  @inline(never)
+  func readTLS(_ c: ConnectionRef, _ p: Bytes, _ n: Int) -> Int {
+    enterTLS(c)
+    c.pointee.drained = false
+    var total = 0
+    // One record a call: take those that the BIO has already read, so that a message comes in one piece.
+    while total < n {
+      let r = SSL_read(c.pointee.tls, p + total, Int32(truncatingIfNeeded: min(n &- total, 1 << 20)))
+      if r > 0 {
+        total &+= Int(r)
+        if SSL_has_pending(c.pointee.tls) == 0 { break }
+        c.pointee.drained = false
+        continue
+      }
+      let reason = SSL_get_error(c.pointee.tls, r)
+      if tlsIO.pointee.count > 0 { flushTLS(c) }
+      if total > 0 { break }
+      if reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE { return ReadResult.again }
+      return reason == SSL_ERROR_ZERO_RETURN ? ReadResult.end : ReadResult.failed
+    }
+    if tlsIO.pointee.count > 0 { flushTLS(c) }
+    return total
+  }
+
+  @inline(never)
+  func writeTLS(_ c: ConnectionRef, _ p: Bytes, _ n: Int) {
+    enterTLS(c)
+    var o = 0
+    while o < n {
+      let r = SSL_write(c.pointee.tls, p + o, Int32(truncatingIfNeeded: min(n &- o, 1 << 18)))
+      if r <= 0 { break }
+      o &+= Int(r)
+      if tlsIO.pointee.count > TLSTransport.capacity / 2 { flushTLS(c) }
+    }
+    flushTLS(c)
+  }
+
+  private func flushTLS(_ c: ConnectionRef) {
+    let n = tlsIO.pointee.count
+    if n == 0 { return }
+    tlsIO.pointee.count = 0
+    send(c, tlsIO.pointee.output, n)
+  }
+
+  func closeTLS(_ c: ConnectionRef, _ tls: OpaquePointer) {
+    tlsIO.pointee.connection = c
+    ERR_clear_error()
+    if !c.pointee.sawEnd && c.pointee.wire != .handshake && c.pointee.output.isEmpty {
+      SSL_shutdown(tls)  // sends close_notify, does not wait for the other's
+      flushTLS(c)
+    }
+    SSL_free(tls)
+    c.pointee.tls = nil
+  }
+}

@@ -1,0 +1,285 @@
+// Requests and responses on the streams of an HTTP/2 connection to an upstream, shared by many exchanges.
+import CNghttp2
+import Glibc
+import Runtime
+
+extension Worker {
+  /// Streams opened on one upstream connection at the most, whatever the other side allows.
+  static let upstreamStreamsMax = 100
+
+  // MARK: connections
+
+  /// A connection of the endpoint with room for one more stream.
+  func takeMultiplexed(_ endpoint: EndpointRef) -> ConnectionRef? {
+    var u = endpoint.pointee.multiplexed
+    while let c = u {
+      if let h = c.pointee.http2, hasRoom(h) { return c }
+      u = c.pointee.nextIdle
+    }
+    return nil
+  }
+
+  private func hasRoom(_ h: HTTP2Ref) -> Bool {
+    if h.pointee.isLeaving || h.pointee.isBroken { return false }
+    let allowed = nghttp2_session_get_remote_settings(h.pointee.session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+    return h.pointee.streams < min(Worker.upstreamStreamsMax, Int(allowed))
+      && nghttp2_session_check_request_allowed(h.pointee.session) != 0
+  }
+
+  /// A connection that was made for HTTP/2 is ready.
+  func establishHTTP2(_ u: ConnectionRef) {
+    let endpoint = u.pointee.endpoint!
+    let pool = endpoint.pointee.pool
+    let first = u.pointee.exchange
+    u.pointee.exchange = nil
+    established(u)
+    if u.pointee.tls.map({ TLSSession.negotiatedALPN($0) == .http1 }) ?? false {
+      if let x = first {
+        x.pointee.upstream = nil
+        closeUpstream(u)
+        attemptFailed(x, .connectFailed)
+      } else {
+        closeUpstream(u)
+      }
+      return
+    }
+    beginHTTP2(u, server: false)
+    u.pointee.previousIdle = nil
+    u.pointee.nextIdle = endpoint.pointee.multiplexed
+    endpoint.pointee.multiplexed?.pointee.previousIdle = u
+    endpoint.pointee.multiplexed = u
+    if let x = first {
+      x.pointee.upstream = nil
+      sendHTTP2(x, u, nil, 0)
+      resumeRequest(x)
+    }
+    while pool.pointee.waitHead != nil, hasRoom(u.pointee.http2!) {
+      let waiting = pool.pointee.waitHead
+      serveWaiting(pool)
+      if pool.pointee.waitHead == waiting { break }
+    }
+    u.pointee.readPending = true
+    enqueueReady(u)
+  }
+
+  func unlinkMultiplexed(_ u: ConnectionRef) {
+    let endpoint = u.pointee.endpoint!
+    if let p = u.pointee.previousIdle { p.pointee.nextIdle = u.pointee.nextIdle } else if endpoint.pointee.multiplexed == u {
+      endpoint.pointee.multiplexed = u.pointee.nextIdle
+    }
+    if let n = u.pointee.nextIdle { n.pointee.previousIdle = u.pointee.previousIdle }
+    u.pointee.previousIdle = nil
+    u.pointee.nextIdle = nil
+  }
+
+  /// The connection is gone: every exchange on it fails, or is tried elsewhere.
+  func upstreamHTTP2Ended(_ u: ConnectionRef) {
+    guard let h = u.pointee.http2 else { return closeUpstream(u) }
+    h.pointee.isBroken = true
+    var orphans: [(ExchangeRef, UInt64)] = []
+    while let x = h.pointee.first {
+      orphans.append((x, x.pointee.serial))
+      leaveUpstreamHTTP2(x, u)
+      x.pointee.upstream = nil
+    }
+    closeUpstream(u)
+    for (x, serial) in orphans where x.pointee.serial == serial { upstreamStreamFailed(x, .resetBeforeResponse) }
+  }
+
+  func upstreamHTTP2TimedOut(_ u: ConnectionRef, _ h: HTTP2Ref) {
+    // Silence on the whole connection while requests wait: those that wait for their first byte failed by it.
+    var late: [(ExchangeRef, UInt64)] = []
+    var x = h.pointee.first
+    while let y = x {
+      x = y.pointee.upstreamNext
+      if !responseIsBlocked(y) && y.pointee.requestIsComplete { late.append((y, y.pointee.serial)) }
+    }
+    for (y, serial) in late where y.pointee.serial == serial {
+      if y.pointee.responseHeadSent { fail(y, .idleTimeout) } else { attemptFailed(y, .firstByteTimeout) }
+    }
+    if u.pointee.http2 == h { setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.idle) }
+  }
+
+  private func upstreamStreamFailed(_ x: ExchangeRef, _ kind: FailureKind) {
+    if x.pointee.responseHeadSent {
+      record(x, .failure)
+      fail(x, .upstreamReset)
+    } else {
+      attemptFailed(x, kind)
+    }
+  }
+
+  // MARK: requests
+
+  /// Opens a stream for the exchange. Body bytes are never taken here; the caller resumes the request.
+  @discardableResult
+  func sendHTTP2(_ x: ExchangeRef, _ u: ConnectionRef, _ p: Bytes?, _ available: Int) -> Int {
+    let base = p ?? parseAgain(x)
+    let h = u.pointee.http2!
+    // The head as HTTP/1 text first: one place decides what this hop says.
+    let o = putRequestHead(x, base, scratch, chunked: false)
+    var head = MessageHead()
+    defer { head.deallocate() }
+    let k = head.parseRequest(scratch, o, HeadLimits(targetBytesMax: 1 << 20, headBytesMax: 1 << 20, fieldsMax: 256))
+    precondition(k == o, "a request head made here does not parse")
+    let count = putRequestFields(x, head, scratch, secure: u.pointee.tls != nil, trailers: request.pointee.has(FieldID.te))
+    var source = nghttp2_data_provider()
+    source.source.ptr = UnsafeMutableRawPointer(x)
+    source.read_callback = HTTP2Callbacks.readUpstream
+    x.pointee.upstreamEnded = x.pointee.requestIsComplete
+    x.pointee.upstreamDeferred = false
+    let stream =
+      x.pointee.requestIsComplete
+      ? nghttp2_submit_request(h.pointee.session, nil, fieldList, count, nil, x)
+      : nghttp2_submit_request(h.pointee.session, nil, fieldList, count, &source, x)
+    guard stream > 0 else {
+      attemptFailed(x, .refusedStream)
+      return 0
+    }
+    x.pointee.upstream = u
+    x.pointee.upstreamID = stream
+    x.pointee.requestHeadSent = true
+    x.pointee.upstreamStarted = now
+    x.pointee.upstreamPrevious = nil
+    x.pointee.upstreamNext = h.pointee.first
+    h.pointee.first?.pointee.upstreamPrevious = x
+    h.pointee.first = x
+    h.pointee.streams &+= 1
+    packHTTP2(h)
+    enqueueFlush(u)
+    setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.firstByte)
+    if !x.pointee.requestIsComplete && p != nil { resumeRequest(x) }
+    return 0
+  }
+
+  private func putRequestFields(_ x: ExchangeRef, _ head: MessageHead, _ p: Bytes, secure: Bool, trailers: Bool) -> Int {
+    let scheme: StaticString = secure ? "https" : "http"
+    fieldList[0] = HTTP2Fields.field(":method", p + head.start, head.methodCount)
+    fieldList[1] = HTTP2Fields.field(":scheme", scheme.utf8Start, scheme.utf8CodeUnitCount)
+    fieldList[2] = HTTP2Fields.field(":path", p + head.target, head.targetCount)
+    fieldList[3] = HTTP2Fields.field(":authority", p + head.authority, head.authorityCount)
+    var n = 4
+    for k in 0..<head.count {
+      let f = head.fields[k]
+      if f.id == FieldID.host || (f.id != 0 && FieldID.hopByHop & FieldID.bit(f.id) != 0) { continue }
+      HTTP2Fields.lower(p + Int(f.name), Int(f.nameCount))
+      fieldList[n] = HTTP2Fields.field(p + Int(f.name), Int(f.nameCount), p + Int(f.value), Int(f.valueCount))
+      n += 1
+    }
+    if trailers {
+      fieldList[n] = HTTP2Fields.field("te", StaticString("trailers").utf8Start, 8)
+      n += 1
+    }
+    return n
+  }
+
+  func sendHTTP2Body(_ x: ExchangeRef, _ u: ConnectionRef, _ p: Bytes, _ n: Int, end: Bool) {
+    guard let h = u.pointee.http2 else { return }
+    if n > 0 { x.pointee.upstreamOutput.append(p, n, pool) }
+    if end { x.pointee.upstreamEnded = true }
+    if x.pointee.upstreamDeferred && (n > 0 || end) {
+      x.pointee.upstreamDeferred = false
+      nghttp2_session_resume_data(h.pointee.session, x.pointee.upstreamID)
+    }
+    enqueueFlush(u)
+  }
+
+  /// Takes the exchange off its upstream stream, which is reset if it is still open.
+  func leaveUpstreamHTTP2(_ x: ExchangeRef, _ u: ConnectionRef) {
+    guard let h = u.pointee.http2 else { return }
+    let stream = x.pointee.upstreamID
+    if let p = x.pointee.upstreamPrevious { p.pointee.upstreamNext = x.pointee.upstreamNext } else { h.pointee.first = x.pointee.upstreamNext }
+    if let n = x.pointee.upstreamNext { n.pointee.upstreamPrevious = x.pointee.upstreamPrevious }
+    x.pointee.upstreamPrevious = nil
+    x.pointee.upstreamNext = nil
+    h.pointee.streams &-= 1
+    if x.pointee.upstreamHeld > 0 { nghttp2_session_consume_connection(h.pointee.session, x.pointee.upstreamHeld) }
+    x.pointee.upstreamHeld = 0
+    x.pointee.upstreamOutput.release(pool)
+    if !h.pointee.isBroken && exchange(h, stream) == x {
+      nghttp2_session_set_stream_user_data(h.pointee.session, stream, nil)
+      nghttp2_submit_rst_stream(h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, UInt32(NGHTTP2_CANCEL.rawValue))
+    }
+    x.pointee.upstreamID = 0
+    if h.pointee.streams == 0 { setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.idleTimeout) }
+    enqueueFlush(u)
+  }
+
+  // MARK: responses
+
+  func http2ResponseBlock(_ h: HTTP2Ref, _ stream: Int32, ended: Bool) {
+    defer { h.pointee.clearBlock(pool) }
+    guard let x = exchange(h, stream), let u = x.pointee.upstream else { return }
+    if h.pointee.isOversized { return refuseHTTP2Response(x, .upstreamHeadTooLarge) }
+    if x.pointee.firstByte != 0 && h.pointee.status == 0 {
+      if !h.pointee.lines.isEmpty { x.pointee.responseTrailers.append(h.pointee.lines.start, h.pointee.lines.count, pool) }
+      if ended { http2ResponseEnded(x) }
+      return
+    }
+    let k = h.writeResponse(headText)
+    guard response.pointee.parseResponse(headText, k, HeadLimits(headBytesMax: 1 << 18, fieldsMax: 256)) == k, response.pointee.status != 101
+    else { return refuseHTTP2Response(x, .upstreamMalformed) }
+    if response.pointee.status < 200 { return forwardInterim(x, headText, k) }
+    let status = UInt16(truncatingIfNeeded: response.pointee.status)
+    record(x, status >= 500 ? .failure : .success)
+    x.pointee.firstByte = now
+    let toHead = x.pointee.method == .head
+    let sized = response.pointee.contentLength >= 0
+    let bodyless = toHead || status == 204 || status == 304
+    let framing: BodyFraming = bodyless ? .none : ended ? .length : sized ? .length : .untilClose
+    setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.idle)
+    sendResponseHead(x, headText, framing: framing)
+    deliverResponseBody(x, headText, 0, end: ended, inPlace: false)
+    if ended { http2ResponseCompleted(x, u) }
+  }
+
+  private func refuseHTTP2Response(_ x: ExchangeRef, _ fault: Fault) {
+    record(x, .failure)
+    fail(x, fault)
+  }
+
+  func http2ResponseData(_ h: HTTP2Ref, _ x: ExchangeRef, _ p: Bytes, _ n: Int) {
+    guard let u = x.pointee.upstream else { return }
+    setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.idle)
+    if x.pointee.method == .head {
+      nghttp2_session_consume(h.pointee.session, x.pointee.upstreamID, n)
+      return
+    }
+    deliverResponseBody(x, p, n, end: false, inPlace: false)
+    if responseIsBlocked(x) {
+      x.pointee.upstreamHeld &+= n
+    } else {
+      nghttp2_session_consume(h.pointee.session, x.pointee.upstreamID, n)
+    }
+  }
+
+  /// The client takes more: the upstream may send more.
+  func releaseUpstreamHeld(_ x: ExchangeRef, _ u: ConnectionRef) {
+    guard x.pointee.upstreamHeld > 0, let h = u.pointee.http2 else { return }
+    nghttp2_session_consume(h.pointee.session, x.pointee.upstreamID, x.pointee.upstreamHeld)
+    x.pointee.upstreamHeld = 0
+    enqueueFlush(u)
+  }
+
+  func http2ResponseEnded(_ x: ExchangeRef) {
+    guard let u = x.pointee.upstream else { return }
+    deliverResponseBody(x, spare, 0, end: true, inPlace: false)
+    http2ResponseCompleted(x, u)
+  }
+
+  private func http2ResponseCompleted(_ x: ExchangeRef, _ u: ConnectionRef) {
+    x.pointee.upstream = nil
+    leaveUpstreamHTTP2(x, u)
+    uncount(x)
+    completeResponse(x)
+    let pool = u.pointee.endpoint!.pointee.pool
+    if pool.pointee.waitHead != nil { serveWaiting(pool) }
+  }
+
+  func upstreamStreamClosed(_ h: HTTP2Ref, _ x: ExchangeRef, _ code: UInt32) {
+    guard let u = x.pointee.upstream else { return }
+    leaveUpstreamHTTP2(x, u)
+    x.pointee.upstream = nil
+    upstreamStreamFailed(x, code == UInt32(NGHTTP2_REFUSED_STREAM.rawValue) ? .refusedStream : .resetBeforeResponse)
+  }
+}

@@ -1,0 +1,69 @@
+// The HTTP API cases of the shared vectors (vectors/aws/04_routing_and_not_found.json: the developer guide's own table). They are
+// read from ../shared/vectors beside the repository, or from TIDEGATE_VECTORS; where they are absent these tests say so and skip.
+
+import Foundation
+import Testing
+
+@testable import Gateway
+
+struct RouteVectors: Decodable {
+  struct Definition: Decodable {
+    let protocolType: String?
+    let routes: [String]?
+  }
+
+  struct Case: Decodable {
+    struct Request: Decodable {
+      let method: String
+      let path: String
+    }
+
+    struct Expected: Decodable {
+      let routeKey: String?
+      let status: Int?
+    }
+
+    let id: String
+    let api: String
+    let definition: String
+    let request: Request
+    let expected: Expected
+  }
+
+  let definitions: [String: Definition]
+  let cases: [Case]
+
+  static let file: URL = {
+    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
+    let folder =
+      ProcessInfo.processInfo.environment["TIDEGATE_VECTORS"].map { URL(fileURLWithPath: $0) }
+      ?? repository.appendingPathComponent("../shared/vectors")
+    return folder.appendingPathComponent("aws/04_routing_and_not_found.json").standardizedFileURL
+  }()
+
+  static let isPresent: Bool = {
+    let present = FileManager.default.fileExists(atPath: file.path)
+    if !present { print("SKIPPED: route vectors are absent at \(file.path); set TIDEGATE_VECTORS to the vectors' folder") }
+    return present
+  }()
+}
+
+@Suite(.enabled(if: RouteVectors.isPresent, "the shared vectors are absent; set TIDEGATE_VECTORS to their folder"))
+struct RouteVectorTests {
+  @Test func theRecordedHTTPAPICasesHold() throws {
+    let vectors = try JSONDecoder().decode(RouteVectors.self, from: Data(contentsOf: RouteVectors.file))
+    let cases = vectors.cases.filter { $0.api == "HTTP" }
+    try #require(!cases.isEmpty)
+    for row in cases {
+      let definition = try #require(vectors.definitions[row.definition])
+      try #require(definition.protocolType == "HTTP")
+      let table = try RouteTable.compile(keys: #require(definition.routes))
+      let selected = table.select(row.request.method, row.request.path)
+      if row.expected.status == 404 {
+        #expect(selected == .none, "\(row.id)")
+      } else {
+        #expect(selected.key == row.expected.routeKey, "\(row.id)")
+      }
+    }
+  }
+}

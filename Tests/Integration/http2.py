@@ -1,0 +1,249 @@
+"""HTTP/2 at both ends, on the `h2` library: a client that a test drives frame by frame, and an upstream that echoes as it receives."""
+import collections
+import contextlib
+import socket
+import struct
+import threading
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+
+
+class Stream:
+    """What a client has got of one stream."""
+
+    def __init__(self):
+        self.informational, self.fields, self.body, self.trailers = [], None, b"", None
+        self.ended, self.reset = False, None
+
+    @property
+    def status(self):
+        return int(dict(self.fields)[":status"])
+
+
+class Client:
+    """One connection. Prior knowledge, or TLS with ALPN when `tls` is an SSLContext."""
+
+    def __init__(self, port, tls=None, server_name="a.test", timeout=10, settings=None, checks=True):
+        sock = socket.create_connection(("127.0.0.1", port), timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            sock = tls.wrap_socket(sock, server_hostname=server_name)
+            if sock.selected_alpn_protocol() != "h2":
+                raise ValueError(f"ALPN chose {sock.selected_alpn_protocol()}")
+        self.socket = sock
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
+            client_side=True, header_encoding="utf-8", validate_outbound_headers=checks, normalize_outbound_headers=checks))
+        self.streams = collections.defaultdict(Stream)
+        self.goaway = None
+        self.closed = False
+        self.pings = 0
+        if settings:
+            self.h2.local_settings.update(settings)
+        self.h2.initiate_connection()
+        self.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def flush(self):
+        data = self.h2.data_to_send()
+        if data:
+            self.socket.sendall(data)
+
+    def raw(self, frame_type, flags, stream, payload=b""):
+        """Sends a frame as it stands, past every check."""
+        self.flush()
+        self.socket.sendall(struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", frame_type, flags, stream) + payload)
+
+    # ---- requests
+    def start(self, method="GET", path="/", fields=(), end=True, authority="a.test", scheme="http"):
+        """Sends a request's head and returns its stream id."""
+        stream = self.h2.get_next_available_stream_id()
+        pseudo = [(":method", method), (":scheme", scheme), (":authority", authority), (":path", path)]
+        self.h2.send_headers(stream, pseudo + list(fields), end_stream=end)
+        self.flush()
+        return stream
+
+    def send(self, stream, data, end=False):
+        """Sends data in frames that fit the windows, waiting for more window where needed."""
+        view = memoryview(data)
+        while len(view):
+            room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size, len(view))
+            if room == 0:
+                self.pump()
+                continue
+            self.h2.send_data(stream, bytes(view[:room]))
+            view = view[room:]
+            self.flush()
+        if end:
+            self.h2.end_stream(stream)
+            self.flush()
+
+    def trailers(self, stream, fields):
+        self.h2.send_headers(stream, fields, end_stream=True)
+        self.flush()
+
+    def request(self, method="GET", path="/", fields=(), body=None, **options):
+        """One whole request; its Stream when it has ended."""
+        stream = self.start(method, path, fields, end=body is None, **options)
+        if body is not None:
+            self.send(stream, body, end=True)
+        return self.finish(stream)
+
+    # ---- reading
+    def pump(self):
+        """Takes in what has come; False at the end of the connection."""
+        try:
+            data = self.socket.recv(1 << 18)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.closed = True
+            return False
+        for event in self.h2.receive_data(data):
+            self.take(event)
+        with contextlib.suppress(OSError):  # the gateway may be gone already
+            self.flush()
+        return True
+
+    def take(self, event):
+        stream = self.streams[event.stream_id] if getattr(event, "stream_id", None) else None
+        if isinstance(event, h2.events.InformationalResponseReceived):
+            stream.informational.append(event.headers)
+        elif isinstance(event, h2.events.ResponseReceived):
+            stream.fields = event.headers
+        elif isinstance(event, h2.events.DataReceived):
+            stream.body += event.data
+            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.TrailersReceived):
+            stream.trailers = event.headers
+        elif isinstance(event, h2.events.StreamEnded):
+            stream.ended = True
+        elif isinstance(event, h2.events.StreamReset):
+            stream.reset = event.error_code
+            stream.ended = True
+        elif isinstance(event, h2.events.ConnectionTerminated):
+            self.goaway = event.error_code
+        elif isinstance(event, h2.events.PingAckReceived):
+            self.pings += 1
+
+    def until(self, condition, what):
+        while not condition():
+            if not self.pump():
+                raise ConnectionError(f"the connection ended before {what}; GOAWAY {self.goaway}")
+
+    def finish(self, stream):
+        self.until(lambda: self.streams[stream].ended, f"stream {stream} did")
+        return self.streams[stream]
+
+    def until_closed(self):
+        """Reads to the end of the connection and returns the error of its GOAWAY, None without one."""
+        with contextlib.suppress(h2.exceptions.ProtocolError):
+            while self.pump():
+                pass
+        return self.goaway
+
+
+class Upstream:
+    """An HTTP/2 server with prior knowledge (or TLS). It answers each request's head at once, sends every piece of data back as it
+    comes, and ends with trailers, as a bidirectional gRPC method would. `/reset` resets the stream, `/refuse` refuses it."""
+
+    def __init__(self, tls=None):
+        self.tls, self.port, self.seen, self.connections = tls, 0, [], 0
+        self.changed = threading.Condition()
+        self._listener, self._sockets = None, []
+
+    def __enter__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        for s in [self._listener, *self._sockets]:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+            s.close()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self.tls:
+                    sock = self.tls.wrap_socket(sock, server_side=True)
+            except OSError:
+                if self._listener.fileno() < 0:
+                    return
+                continue
+            self._sockets.append(sock)
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection.initiate_connection()
+        waiting = collections.defaultdict(bytes)  # echoes for which the window had no room
+        ended = set()
+        with contextlib.suppress(OSError, h2.exceptions.ProtocolError):
+            sock.sendall(connection.data_to_send())
+            while data := sock.recv(1 << 18):
+                for event in connection.receive_data(data):
+                    self._take(connection, event, waiting, ended)
+                for stream in list(waiting.keys() | ended):
+                    self._echo(connection, stream, waiting, ended)
+                sock.sendall(connection.data_to_send())
+        sock.close()
+
+    def _take(self, connection, event, waiting, ended):
+        if isinstance(event, h2.events.RequestReceived):
+            with self.changed:
+                self.seen.append(event.headers)
+                self.changed.notify_all()
+            path = dict(event.headers)[":path"]
+            if path in ("/reset", "/refuse"):
+                code = h2.errors.ErrorCodes.REFUSED_STREAM if path == "/refuse" else h2.errors.ErrorCodes.INTERNAL_ERROR
+                connection.reset_stream(event.stream_id, code)
+                return
+            if path == "/trailers-only":
+                connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")], end_stream=True)
+                return
+            connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/grpc"), ("x-path", path)])
+        elif isinstance(event, h2.events.DataReceived):
+            waiting[event.stream_id] += event.data
+            connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.TrailersReceived):
+            with self.changed:
+                self.seen.append(event.headers)
+        elif isinstance(event, h2.events.StreamEnded):
+            ended.add(event.stream_id)
+        elif isinstance(event, h2.events.StreamReset):
+            waiting.pop(event.stream_id, None)
+            ended.discard(event.stream_id)
+            with self.changed:
+                self.seen.append(("reset", event.error_code))
+                self.changed.notify_all()
+
+    @staticmethod
+    def _echo(connection, stream, waiting, ended):
+        with contextlib.suppress(h2.exceptions.StreamClosedError):
+            while waiting.get(stream):
+                room = min(connection.local_flow_control_window(stream), connection.max_outbound_frame_size)
+                if room <= 0:
+                    return
+                connection.send_data(stream, waiting[stream][:room])
+                waiting[stream] = waiting[stream][room:]
+            if stream in ended:
+                connection.send_headers(stream, [("grpc-status", "0"), ("grpc-message", "done")], end_stream=True)
+        waiting.pop(stream, None) if not waiting.get(stream) else None
+        ended.discard(stream)

@@ -1,0 +1,128 @@
+// The origin behind every gateway under measurement: one thread, edge-triggered epoll, keep-alive and pipelining, answers made before
+// the first request. It reads requests without bodies and looks at the path's start alone: /64k answers 64 KiB, /chunked 1 KiB in one
+// chunk, everything else 1 KiB.
+//   origin PORT
+#define _GNU_SOURCE
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { request_max = 8192, answers_queued_max = 64 };
+
+struct answer { char *bytes; size_t count; };
+static struct answer answer_1k, answer_64k, answer_chunked;
+
+struct client {
+  int socket;
+  size_t received;                                 // bytes of `request` in use
+  size_t sent;                                     // of the first queued answer
+  unsigned first, queued;                          // a ring of answers that wait for the socket
+  const struct answer *ring[answers_queued_max];
+  char request[request_max];
+};
+
+static struct answer make(const char *framing, const char *before, size_t body, const char *after) {
+  struct answer a = {malloc(body + 1024), 0};
+  a.count = sprintf(a.bytes, "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Sat, 21 Nov 2026 09:00:00 GMT\r\nContent-Type: text/plain\r\n"
+    "ETag: \"4f1c-5a\"\r\nCache-Control: max-age=3600\r\n%s\r\n\r\n%s", framing, before);
+  memset(a.bytes + a.count, '.', body);
+  a.count += body;
+  a.count += sprintf(a.bytes + a.count, "%s", after);
+  return a;
+}
+
+static const struct answer *choose(const char *request) {
+  const char *path = strchr(request, ' ');
+  if (path && !strncmp(path, " /64k", 5)) return &answer_64k;
+  if (path && !strncmp(path, " /chunked", 9)) return &answer_chunked;
+  return &answer_1k;
+}
+
+// Writes queued answers until the socket is full; -1 when the connection is broken.
+static int flush(struct client *c) {
+  while (c->queued) {
+    const struct answer *a = c->ring[c->first];
+    ssize_t n = send(c->socket, a->bytes + c->sent, a->count - c->sent, MSG_NOSIGNAL);
+    if (n < 0) return errno == EAGAIN ? 0 : -1;
+    c->sent += n;
+    if (c->sent < a->count) continue;
+    c->sent = 0;
+    c->first = (c->first + 1) % answers_queued_max;
+    c->queued--;
+  }
+  return 0;
+}
+
+// Queues an answer for every whole request that has arrived and keeps the rest.
+static void take_requests(struct client *c) {
+  char *at = c->request, *end = c->request + c->received;
+  while (c->queued < answers_queued_max) {
+    char *blank = memmem(at, end - at, "\r\n\r\n", 4);
+    if (!blank) break;
+    *blank = 0;
+    c->ring[(c->first + c->queued++) % answers_queued_max] = choose(at);
+    at = blank + 4;
+  }
+  c->received = end - at;
+  memmove(c->request, at, c->received);
+}
+
+// Serves what the socket holds; -1 when the connection is over.
+static int serve(struct client *c) {
+  for (;;) {
+    if (flush(c)) return -1;
+    take_requests(c);
+    if (c->queued) {
+      if (flush(c)) return -1;
+      if (c->queued) return 0; // the socket is full: go on when it takes bytes again
+      continue;
+    }
+    if (c->received == request_max) return -1;
+    ssize_t n = recv(c->socket, c->request + c->received, request_max - c->received, 0);
+    if (n == 0 || (n < 0 && errno != EAGAIN)) return -1;
+    if (n < 0) return 0;
+    c->received += n;
+  }
+}
+
+static int listen_on(int port) {
+  int on = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(s, (struct sockaddr *)&where, sizeof where) || listen(s, 4096)) { perror("origin"); exit(1); }
+  return s;
+}
+
+static void accept_all(int poll, int listener) {
+  for (int on = 1, s; (s = accept4(listener, 0, 0, SOCK_NONBLOCK)) >= 0;) {
+    setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    struct client *c = calloc(1, sizeof *c);
+    c->socket = s;
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+    epoll_ctl(poll, EPOLL_CTL_ADD, s, &e);
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) { fprintf(stderr, "origin PORT\n"); return 2; }
+  answer_1k = make("Content-Length: 1024", "", 1024, "");
+  answer_64k = make("Content-Length: 65536", "", 65536, "");
+  answer_chunked = make("Transfer-Encoding: chunked", "400\r\n", 1024, "\r\n0\r\n\r\n");
+  int listener = listen_on(atoi(argv[1])), poll = epoll_create1(0);
+  struct epoll_event ready[128], e = {.events = EPOLLIN, .data.ptr = 0};
+  epoll_ctl(poll, EPOLL_CTL_ADD, listener, &e);
+  for (;;) {
+    int n = epoll_wait(poll, ready, 128, -1);
+    for (int i = 0; i < n; i++) {
+      struct client *c = ready[i].data.ptr;
+      if (!c) { accept_all(poll, listener); continue; }
+      if (serve(c)) { close(c->socket); free(c); }
+    }
+  }
+}
