@@ -2,9 +2,6 @@
 // or take unions. No logic.
 #ifndef TIDEGATE_CEPOLL_H
 #define TIDEGATE_CEPOLL_H
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -27,6 +24,20 @@
 #include <time.h>
 #include <unistd.h>
 
+// GNU names are declared one by one: with _GNU_SOURCE this module's view of shared C types would differ from Swift's own Glibc module.
+int accept4(int, struct sockaddr *, socklen_t *, int);
+int memfd_create(const char *, unsigned);
+pid_t gettid(void);
+#ifndef MFD_CLOEXEC
+#define MFD_CLOEXEC 1U
+#define MFD_ALLOW_SEALING 2U
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#endif
+
 /// accept4(2) as an exported name of the GNU library: non-blocking and close-on-exec from the start.
 static inline int tg_accept(int listener, struct sockaddr_storage *address, socklen_t *length) {
   *length = sizeof *address;
@@ -40,6 +51,10 @@ static inline uint64_t tg_now(clockid_t clock) {
   clock_gettime(clock, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+
+/// prctl(2) is variadic, which Swift cannot call.
+static inline int tg_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0); }
+static inline int tg_name_thread(const char *name) { return prctl(PR_SET_NAME, (unsigned long)name, 0, 0, 0); }
 
 static inline int tg_errno(void) { return errno; }
 static inline void tg_set_errno(int value) { errno = value; }

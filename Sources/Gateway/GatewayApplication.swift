@@ -33,6 +33,10 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private let names: [String]
   private let observer: Unmanaged<ExchangeObserver>
   private var texts: [UnsafeMutablePointer<UInt8>] = []
+  #if DEBUG
+    /// Debug builds can be told to trap on `/.poison`, so that tests see what a crash does.
+    private let trapsOnPoison = getenv("TIDEGATE_DEBUG_TRAP") != nil
+  #endif
 
   /// - Parameters:
   ///   - set: compiled definitions.
@@ -67,11 +71,12 @@ public final class GatewayApplication: Application, @unchecked Sendable {
 
   private func plan(_ integration: Integration, _ upstreams: [String]) -> RoutePlan {
     switch integration {
-    case .upstream(let name, let timeout):
+    case .upstream(let name, let timeout, let host):
       guard let index = upstreams.firstIndex(of: name) else { preconditionFailure("upstream \(name) was not compiled") }
       let empty = keep([])
       return RoutePlan(
-        integration: .upstream, forward: ForwardPlan(upstream: Int32(index), requestTimeout: timeout ?? 0),
+        integration: .upstream, forward: ForwardPlan(
+          upstream: Int32(index), requestTimeout: timeout ?? 0, host: host.map { keep(Array($0.utf8)) }, hostCount: host?.utf8.count ?? 0),
         ready: ReadyResponse(head: empty, headCount: 0, body: empty, bodyCount: 0))
     case .mock(let status, let fields, let body):
       var head = "HTTP/1.1 \(status) \(ReasonPhrase.of(status))\r\n"
@@ -97,6 +102,9 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     let api = apis + Int(index)
     let method = request.method
     let path = request.path
+    #if DEBUG
+      if trapsOnPoison && path.count == 8 && memcmp(path.start, "/.poison", 8) == 0 { fatalError("poisoned request") }
+    #endif
     let match = withUnsafeTemporaryAllocation(of: PathCapture.self, capacity: capturesMax) { captures in
       api.pointee.routes._withUnsafeGuaranteedRef {
         $0.match(

@@ -1,2 +1,5 @@
-// The command line (see Commands.swift).
+// The command line: parsed here, carried out in Node.
+import ArgumentParser
 import Node
+
+Tidegate.main()

@@ -288,7 +288,7 @@ class Origin:
 class Nginx:
     """nginx in the foreground, with the given text inside its `server` block."""
 
-    def __init__(self, server, listen="", files=None):
+    def __init__(self, server, files=None):
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="nginx-")
         self.folder = pathlib.Path(self._folder.name)
@@ -299,7 +299,7 @@ class Nginx:
         (self.folder / "nginx.conf").write_text(
             f"daemon off; master_process off; pid {self.folder}/pid; error_log {self.folder}/error.log; events {{}}\n"
             f"http {{ access_log off; {temporary}\n"
-            f"server {{ listen 127.0.0.1:{self.port} {listen}; server_name _; root {self.folder};\nclient_max_body_size 0;\n{server}\n}} }}\n")
+            f"server {{ listen 127.0.0.1:{self.port}; root {self.folder}; client_max_body_size 0;\n{server}\n}} }}\n")
         self.process = None
 
     @staticmethod

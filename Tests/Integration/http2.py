@@ -2,7 +2,6 @@
 import collections
 import contextlib
 import socket
-import struct
 import threading
 
 import h2.config
@@ -10,6 +9,14 @@ import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
+import hpack
+
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 9
+END_STREAM, END_HEADERS = 1, 4
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
 class Stream:
@@ -41,9 +48,10 @@ class Client:
         self.goaway = None
         self.closed = False
         self.pings = 0
-        if settings:
-            self.h2.local_settings.update(settings)
+        self._left = b""
         self.h2.initiate_connection()
+        if settings:
+            self.h2.update_settings(settings)
         self.flush()
 
     def __enter__(self):
@@ -59,11 +67,6 @@ class Client:
         data = self.h2.data_to_send()
         if data:
             self.socket.sendall(data)
-
-    def raw(self, frame_type, flags, stream, payload=b""):
-        """Sends a frame as it stands, past every check."""
-        self.flush()
-        self.socket.sendall(struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", frame_type, flags, stream) + payload)
 
     # ---- requests
     def start(self, method="GET", path="/", fields=(), end=True, authority="a.test", scheme="http"):
@@ -110,8 +113,11 @@ class Client:
         if not data:
             self.closed = True
             return False
-        for event in self.h2.receive_data(data):
-            self.take(event)
+        self._left += data
+        while len(self._left) >= 9 and len(self._left) >= (size := 9 + int.from_bytes(self._left[:3], "big")):
+            frame, self._left = self._left[:size], self._left[size:]
+            for event in self.h2.receive_data(frame):
+                self.take(event)
         with contextlib.suppress(OSError):  # the gateway may be gone already
             self.flush()
         return True
@@ -134,6 +140,9 @@ class Client:
             stream.ended = True
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.goaway = event.error_code
+            if event.error_code == h2.errors.ErrorCodes.NO_ERROR:
+                # The library takes any GOAWAY for the end; a graceful one lets the streams under way finish (RFC 9113 6.8).
+                self.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN
         elif isinstance(event, h2.events.PingAckReceived):
             self.pings += 1
 
@@ -152,6 +161,62 @@ class Client:
             while self.pump():
                 pass
         return self.goaway
+
+
+class Raw:
+    """A connection on which a test writes frames as they stand and reads what comes of them; nothing is checked on the way."""
+
+    def __init__(self, port, timeout=10):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0))
+        self.goaway, self.ended = None, False
+        self._left, self._decoder = b"", hpack.Decoder()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data):
+        """False when the gateway takes no more."""
+        try:
+            self.socket.sendall(data)
+            return True
+        except ConnectionError:
+            return False
+
+    def frames(self):
+        """(kind, flags, stream, payload) of every frame up to the end of the connection."""
+        while True:
+            while len(self._left) < 9 or len(self._left) < 9 + int.from_bytes(self._left[:3], "big"):
+                try:
+                    data = self.socket.recv(1 << 16)
+                except ConnectionError:
+                    data = b""
+                if not data:
+                    self.ended = True
+                    return
+                self._left += data
+            size = int.from_bytes(self._left[:3], "big")
+            kind, flags, stream = self._left[3], self._left[4], int.from_bytes(self._left[5:9], "big")
+            payload, self._left = self._left[9:9 + size], self._left[9 + size:]
+            if kind == GOAWAY:
+                self.goaway = int.from_bytes(payload[4:8], "big")
+            yield kind, flags, stream, payload
+
+    def outcome(self, stream):
+        """What becomes of a stream: its status, or "reset", "goaway" or "end"."""
+        for kind, _, number, payload in self.frames():
+            if kind == GOAWAY and self.goaway:
+                return "goaway"
+            if number == stream and kind == RST_STREAM:
+                return "reset"
+            if kind == HEADERS:
+                fields = dict(self._decoder.decode(payload))
+                if number == stream:
+                    return int(fields[":status"])
+        return "end"
 
 
 class Upstream:
@@ -216,7 +281,8 @@ class Upstream:
                 connection.reset_stream(event.stream_id, code)
                 return
             if path == "/trailers-only":
-                connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")], end_stream=True)
+                fields = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")]
+                connection.send_headers(event.stream_id, fields, end_stream=True)
                 return
             connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/grpc"), ("x-path", path)])
         elif isinstance(event, h2.events.DataReceived):

@@ -138,7 +138,8 @@ class Changing(GatewayTestCase):
         before = self.revision()
         own = loopback(self.gateway.admin_port)
         for fields in (
-            {}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "multipart/form-data"},
+            {}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"},
+            {"Content-Type": "multipart/form-data"},
             {**self.JSON, "Origin": "http://evil.test"}, {**self.JSON, "Origin": "null"}, {**self.JSON, "Host": "evil.test"},
             {**self.JSON, "Host": f"evil.test:{self.gateway.admin_port}"}, {**self.JSON, "Origin": f"http://{own}.evil.test"},
             {**self.JSON, "Origin": f"https://evil.test:{self.gateway.admin_port}", "Host": own},
@@ -188,7 +189,8 @@ class BeyondLoopback(unittest.TestCase):
         gateway = Gateway(config)
         self.addCleanup(gateway._folder.cleanup)
         gateway.write(config)
-        return subprocess.run([binary(), "validate", "--config", gateway.path], capture_output=True, text=True, timeout=20, cwd=gateway.folder)
+        return subprocess.run(
+            [binary(), "validate", "--config", gateway.path], capture_output=True, text=True, timeout=20, cwd=gateway.folder)
 
     def test_it_is_refused(self):
         done = self.validate()

@@ -97,7 +97,8 @@ class TheOrigin(unittest.TestCase):
     def test_websocket_echo(self):
         wire = self.wire()
         wire.send(head("GET", "/ws", [
-            ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]))
+            ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]))
         response = wire.read()
         self.assertEqual((response.status, response.get("sec-websocket-accept")), (101, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
         mask, text = b"\x01\x02\x03\x04", b"hello"

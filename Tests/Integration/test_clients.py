@@ -19,8 +19,8 @@ PAYLOAD = os.urandom(3_000_000)
 def curl(*arguments, body=None):
     """(status, HTTP version, body) of one transfer."""
     done = subprocess.run(
-        ["curl", "--silent", "--show-error", "--max-time", "30", "--noproxy", "*", "--output", "-", "--write-out", "\n%{http_code} %{http_version}",
-         *map(str, arguments)], input=body, capture_output=True, check=False)
+        ["curl", "--silent", "--show-error", "--max-time", "30", "--noproxy", "*", "--output", "-",
+         "--write-out", "\n%{http_code} %{http_version}", *map(str, arguments)], input=body, capture_output=True, check=False)
     if done.returncode:
         raise AssertionError(f"curl ended with {done.returncode}: {done.stderr.decode()}")
     content, _, last = done.stdout.rpartition(b"\n")
@@ -38,7 +38,8 @@ class Clients(unittest.TestCase):
         cls.client_certificate = cls.authority.issue("someone", client=True)
         cls.nginx = cls.enterClassContext(Nginx(
             "location = /nginx/hello { return 200 'hello from nginx'; }\n"
-            "location = /nginx/echo { client_body_buffer_size 8m; proxy_pass http://127.0.0.1:$server_port/nginx/length; }\n"
+            "location = /nginx/echo {\n"
+            "  client_body_buffer_size 8m; proxy_pass http://127.0.0.1:$server_port/nginx/length; }\n"
             "location = /nginx/length { return 200 $content_length; }\n"
             "location /nginx/ { add_header X-Served-By nginx; }\n", files={"nginx/payload": PAYLOAD}))
         cls.origin = cls.enterClassContext(Origin())
@@ -121,7 +122,8 @@ class Clients(unittest.TestCase):
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port(), timeout=10)
         self.addCleanup(connection.close)
         for i in range(20):
-            connection.request("POST", f"/anything/{i}", body=iter([b"abc", b"def"]), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
+            connection.request(
+                "POST", f"/anything/{i}", body=iter([b"abc", b"def"]), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
             sock = connection.sock
             answer = connection.getresponse()
             self.assertIn(b"abcdef", answer.read())

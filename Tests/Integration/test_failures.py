@@ -41,15 +41,22 @@ class Ends(GatewayTestCase):
     def test_an_unreadable_response_is_502(self):
         ok = b"HTTP/1.1 200 OK\r\n"
         for name, raw in {
-            "no HTTP": b"hello\r\n\r\n", "nothing but a line": b"HTTP/1.1 200 OK\r\n", "nothing": b"", "another version": b"HTTP/2.0 200 OK\r\n\r\n",
+            "no HTTP": b"hello\r\n\r\n", "nothing but a line": b"HTTP/1.1 200 OK\r\n", "nothing": b"",
+            "another version": b"HTTP/2.0 200 OK\r\n\r\n",
             "no status": b"HTTP/1.1 OK\r\n\r\n", "a status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
-            "two lengths": ok + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nokk", "a length of letters": ok + b"Content-Length: x\r\n\r\n",
-            "a negative length": ok + b"Content-Length: -1\r\n\r\n", "a length beyond 2^64": ok + b"Content-Length: 18446744073709551618\r\n\r\nok",
-            "an unknown coding": ok + b"Transfer-Encoding: gzip\r\n\r\nok", "chunked twice": ok + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+            "two lengths": ok + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nokk",
+            "a length of letters": ok + b"Content-Length: x\r\n\r\n",
+            "a negative length": ok + b"Content-Length: -1\r\n\r\n",
+            "a length beyond 2^64": ok + b"Content-Length: 18446744073709551618\r\n\r\nok",
+            "an unknown coding": ok + b"Transfer-Encoding: gzip\r\n\r\nok",
+            "chunked twice": ok + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
             "length and chunks": ok + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "a folded field": ok + b"X: a\r\n b\r\nContent-Length: 2\r\n\r\nok", "a space before the colon": ok + b"X : a\r\nContent-Length: 2\r\n\r\nok",
-            "a NUL": ok + b"X: a\x00b\r\nContent-Length: 2\r\n\r\nok", "a bare CR": ok + b"X: a\rb\r\nContent-Length: 2\r\n\r\nok",
-            "a bare LF": ok + b"X: a\nSet-Cookie: evil=1\r\nContent-Length: 2\r\n\r\nok", "a head without end": ok + b"X: y\r\n" * 50_000,
+            "a folded field": ok + b"X: a\r\n b\r\nContent-Length: 2\r\n\r\nok",
+            "a space before the colon": ok + b"X : a\r\nContent-Length: 2\r\n\r\nok",
+            "a NUL": ok + b"X: a\x00b\r\nContent-Length: 2\r\n\r\nok",
+            "a bare CR": ok + b"X: a\rb\r\nContent-Length: 2\r\n\r\nok",
+            "a bare LF": ok + b"X: a\nSet-Cookie: evil=1\r\nContent-Length: 2\r\n\r\nok",
+            "a head without end": ok + b"X: y\r\n" * 50_000,
             "a head of one long field": ok + b"X: " + b"y" * 500_000,
         }.items():
             with self.subTest(name):
@@ -93,7 +100,8 @@ class Ends(GatewayTestCase):
 
     def test_bytes_behind_a_response_belong_to_nobody(self):
         """An upstream that says more than it was asked for must not answer the next client (RFC 9112 9.2)."""
-        self.upstream.on("/", lambda x: x.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"))
+        self.upstream.on("/", lambda x: x.send(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"))
         wire = self.wire()
         for _ in range(5):
             self.assertEqual(wire.request("GET", "/").body, b"ok")

@@ -17,15 +17,16 @@ class Fields(GatewayTestCase):
 
     def test_hop_by_hop_fields_of_a_request_stay_behind(self):
         request = self.sent(
-            ("Connection", "X-Secret, keep-alive, x-other"), ("X-Secret", "1"), ("X-Other", "2"), ("Keep-Alive", "timeout=5"),
-            ("Proxy-Connection", "keep-alive"), ("X-Stays", "3"))
+            ("Connection", "X-Secret, keep-alive, x-other"), ("X-Secret", "1"), ("X-Other", "2"),
+            ("Keep-Alive", "timeout=5"), ("Proxy-Connection", "keep-alive"), ("X-Stays", "3"))
         self.assertEqual(request.get("x-stays"), "3")
         for name in ("x-secret", "x-other", "keep-alive", "proxy-connection"):
             self.assertEqual(request.all(name), [], name)
 
     def test_hop_by_hop_fields_of_a_response_stay_behind(self):
         self.upstream.on("/", lambda x: x.respond(fields=[
-            ("Connection", "keep-alive, X-Drop"), ("X-Drop", "1"), ("Keep-Alive", "timeout=5"), ("Proxy-Connection", "a"), ("X-Stays", "2")]))
+            ("Connection", "keep-alive, X-Drop"), ("X-Drop", "1"), ("Keep-Alive", "timeout=5"), ("Proxy-Connection", "a"),
+            ("X-Stays", "2")]))
         response = self.wire().request("GET", "/")
         self.assertEqual((response.get("x-stays"), response.body), ("2", b"ok"))
         for name in ("x-drop", "proxy-connection"):
@@ -40,15 +41,17 @@ class Fields(GatewayTestCase):
         self.assertEqual((request.body, request.get("host")), (b"hello", "a.test"))
 
     def test_end_to_end_fields_arrive_in_order_and_unchanged(self):
-        fields = [("Accept", "a/b;q=0.5"), ("Cookie", "a=b; c=d"), ("Authorization", "Bearer x"), ("X-One", "1"), ("X-Two", ""), ("X-One", "3"),
-                  ("Range", "bytes=0-1"), ("If-None-Match", 'W/"a"'), ("User-Agent", "caf\xe9")]
+        fields = [
+            ("Accept", "a/b;q=0.5"), ("Cookie", "a=b; c=d"), ("Authorization", "Bearer x"), ("X-One", "1"), ("X-Two", ""), ("X-One", "3"),
+            ("Range", "bytes=0-1"), ("If-None-Match", 'W/"a"'), ("User-Agent", "caf\xe9")]
         request = self.sent(*fields)
         names = [n.lower() for n, _ in fields]
         self.assertEqual([f for f in request.fields if f[0] in names], [(n.lower(), v) for n, v in fields])
 
     def test_response_fields_arrive_in_order_and_unchanged(self):
-        fields = [("Set-Cookie", "a=1"), ("X-One", "1"), ("Set-Cookie", "b=2; Path=/"), ("Date", "Thu, 01 Jan 1970 00:00:00 GMT"), ("Server", "s"),
-                  ("ETag", '"a"'), ("X-Latin", "caf\xe9"), ("Location", "/a?b#c")]
+        fields = [
+            ("Set-Cookie", "a=1"), ("X-One", "1"), ("Set-Cookie", "b=2; Path=/"), ("Date", "Thu, 01 Jan 1970 00:00:00 GMT"),
+            ("Server", "s"), ("ETag", '"a"'), ("X-Latin", "caf\xe9"), ("Location", "/a?b#c")]
         self.upstream.on("/", lambda x: x.respond(fields=fields))
         response = self.wire().request("GET", "/")
         names = [n.lower() for n, _ in fields]
@@ -108,7 +111,8 @@ class Trusted(GatewayTestCase):
         return configuration(port, forwarding={"trusted": ["127.0.0.0/8"], "forwarded": True})
 
     def test_what_a_trusted_proxy_says_is_kept_and_extended(self):
-        self.wire().request("GET", "/", [("X-Forwarded-For", "9.9.9.9, 8.8.8.8"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "b.test")])
+        self.wire().request("GET", "/", [
+            ("X-Forwarded-For", "9.9.9.9, 8.8.8.8"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "b.test")])
         request = self.upstream.last()
         self.assertEqual(request.get("x-forwarded-for").replace(" ", ""), "9.9.9.9,8.8.8.8,127.0.0.1")
         self.assertEqual((request.get("x-forwarded-proto"), request.get("x-forwarded-host")), ("https", "b.test"))

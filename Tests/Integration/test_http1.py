@@ -120,7 +120,8 @@ class Messages(GatewayTestCase):
         wire = self.wire()
         wire.send_slowly(head("POST", "/echo", [("Content-Length", 4)]) + b"wxyz")
         self.assertEqual(wire.read().body, b"wxyz")
-        wire.send_slowly(head("POST", "/echo", [("Transfer-Encoding", "chunked")]) + chunk(b"abc") + chunk(b"d" * 20) + b"0\r\nT: 1\r\n\r\n")
+        wire.send_slowly(head("POST", "/echo", [("Transfer-Encoding", "chunked")]) + chunk(b"abc"))
+        wire.send_slowly(chunk(b"d" * 20) + b"0\r\nT: 1\r\n\r\n")
         self.assertEqual(wire.read().body, b"abc" + b"d" * 20)
 
     def test_a_response_byte_by_byte(self):
@@ -128,7 +129,8 @@ class Messages(GatewayTestCase):
             return lambda x: [x.send(raw[i:i + 1]) for i in range(len(raw))]
         self.upstream.on("/length", dribble(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: y\r\n\r\nabc"))
         self.upstream.on("/chunked", dribble(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: 1\r\n\r\n"))
-        self.upstream.on("/interim", dribble(b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"))
+        self.upstream.on("/interim", dribble(
+            b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"))
         wire = self.wire()
         for path in ("/length", "/chunked", "/interim"):
             self.assertEqual(wire.request("GET", path).body, b"abc", path)
@@ -211,7 +213,8 @@ class Interim(GatewayTestCase):
 
 class Versions(GatewayTestCase):
     def test_a_client_of_1_0_gets_no_chunks(self):
-        self.upstream.on("/", lambda x: x.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"abc") + chunk(b"de") + b"0\r\n\r\n"))
+        self.upstream.on("/", lambda x: x.send(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"abc") + chunk(b"de") + b"0\r\n\r\n"))
         response = self.wire().request("GET", "/", version="HTTP/1.0", host=None)
         self.assertIn(response.framing, ("close", "length"))
         self.assertEqual(response.body, b"abcde")

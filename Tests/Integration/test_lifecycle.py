@@ -174,7 +174,8 @@ class Reloading(LifecycleTestCase):
         gateway = self.serve()
         self.config["apis"][0]["routes"]["GET /version"] = {"mock": {"status": 200, "body": "cli"}}
         gateway.write(self.config)
-        done = subprocess.run([binary(), "reload", "--config", gateway.path], cwd=gateway.folder, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(
+            [binary(), "reload", "--config", gateway.path], cwd=gateway.folder, capture_output=True, text=True, timeout=20)
         self.assertEqual(done.returncode, 0, done.stderr)
         wait_until(lambda: gateway.get("/version").body == b"cli", "the reload is in effect")
 

@@ -82,18 +82,33 @@ class ProxyProtocol(unittest.TestCase):
             self.assertEqual(self.upstream.last().get("x-forwarded-for").strip('"[]'), client)
 
     BAD = {
-        "no head": b"", "another word": b"PROXI TCP4 192.0.2.1 192.0.2.2 56324 443\r\n", "lower case": b"proxy TCP4 192.0.2.1 192.0.2.2 56324 443\r\n",
-        "no family": b"PROXY\r\n", "unknown family": b"PROXY TCP5 192.0.2.1 192.0.2.2 56324 443\r\n", "UDP": b"PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n",
-        "no ports": b"PROXY TCP4 192.0.2.1 192.0.2.2\r\n", "one port": b"PROXY TCP4 192.0.2.1 192.0.2.2 56324\r\n", "port out of range": b"PROXY TCP4 192.0.2.1 192.0.2.2 65536 443\r\n",
-        "port of letters": b"PROXY TCP4 192.0.2.1 192.0.2.2 a 443\r\n", "negative port": b"PROXY TCP4 192.0.2.1 192.0.2.2 -1 443\r\n",
-        "bad address": b"PROXY TCP4 192.0.2.256 192.0.2.2 56324 443\r\n", "name for an address": b"PROXY TCP4 a.test b.test 1 2\r\n",
-        "IPv6 as IPv4": b"PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n", "IPv4 as IPv6": b"PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n",
-        "two spaces": b"PROXY  TCP4 192.0.2.1 192.0.2.2 56324 443\r\n", "bare LF": b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\n",
-        "a word too many": b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443 x\r\n", "too long": b"PROXY UNKNOWN " + b"f" * 100 + b"\r\n",
-        "endless": b"PROXY UNKNOWN " + b"f" * 5000, "NUL": b"PROXY TCP4 192.0.2.1\0 192.0.2.2 56324 443\r\n",
-        "version 2, broken signature": b"\r\n\r\n\0\r\nQUIX\n" + version2("192.0.2.1", "192.0.2.2")[12:], "version 2, version 1 inside": version2("192.0.2.1", "192.0.2.2", version=1),
-        "version 2, version 3": version2("192.0.2.1", "192.0.2.2", version=3), "version 2, unknown command": version2("192.0.2.1", "192.0.2.2", command=2),
-        "version 2, too short for IPv4": SIGNATURE + b"\x21\x11\x00\x04abcd", "version 2, too short for IPv6": version2("192.0.2.1", "192.0.2.2", family=0x21),
+        "no head": b"",
+        "another word": b"PROXI TCP4 192.0.2.1 192.0.2.2 56324 443\r\n",
+        "lower case": b"proxy TCP4 192.0.2.1 192.0.2.2 56324 443\r\n",
+        "no family": b"PROXY\r\n",
+        "unknown family": b"PROXY TCP5 192.0.2.1 192.0.2.2 56324 443\r\n",
+        "UDP": b"PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n",
+        "no ports": b"PROXY TCP4 192.0.2.1 192.0.2.2\r\n",
+        "one port": b"PROXY TCP4 192.0.2.1 192.0.2.2 56324\r\n",
+        "port out of range": b"PROXY TCP4 192.0.2.1 192.0.2.2 65536 443\r\n",
+        "port of letters": b"PROXY TCP4 192.0.2.1 192.0.2.2 a 443\r\n",
+        "negative port": b"PROXY TCP4 192.0.2.1 192.0.2.2 -1 443\r\n",
+        "bad address": b"PROXY TCP4 192.0.2.256 192.0.2.2 56324 443\r\n",
+        "name for an address": b"PROXY TCP4 a.test b.test 1 2\r\n",
+        "IPv6 as IPv4": b"PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n",
+        "IPv4 as IPv6": b"PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n",
+        "two spaces": b"PROXY  TCP4 192.0.2.1 192.0.2.2 56324 443\r\n",
+        "bare LF": b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\n",
+        "a word too many": b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443 x\r\n",
+        "too long": b"PROXY UNKNOWN " + b"f" * 100 + b"\r\n",
+        "endless": b"PROXY UNKNOWN " + b"f" * 5000,
+        "NUL": b"PROXY TCP4 192.0.2.1\0 192.0.2.2 56324 443\r\n",
+        "version 2, broken signature": b"\r\n\r\n\0\r\nQUIX\n" + version2("192.0.2.1", "192.0.2.2")[12:],
+        "version 2, version 1 inside": version2("192.0.2.1", "192.0.2.2", version=1),
+        "version 2, version 3": version2("192.0.2.1", "192.0.2.2", version=3),
+        "version 2, unknown command": version2("192.0.2.1", "192.0.2.2", command=2),
+        "version 2, too short for IPv4": SIGNATURE + b"\x21\x11\x00\x04abcd",
+        "version 2, too short for IPv6": version2("192.0.2.1", "192.0.2.2", family=0x21),
         "version 2, TLS at once": b"\x16\x03\x01\x02\x00\x01\x00",
     }
 
@@ -111,7 +126,10 @@ class ProxyProtocol(unittest.TestCase):
         self.test_in_front_of_tls()
 
     def test_a_head_that_does_not_end_is_closed(self):
-        for beginning in (b"", b"PROX", b"PROXY TCP4 192.0.2.1", SIGNATURE, SIGNATURE + b"\x21\x11\x00\x0c", version2("192.0.2.1", "192.0.2.2", length=2000)):
+        for beginning in (
+            b"", b"PROX", b"PROXY TCP4 192.0.2.1", SIGNATURE, SIGNATURE + b"\x21\x11\x00\x0c",
+            version2("192.0.2.1", "192.0.2.2", length=2000),
+        ):
             with self.subTest(beginning):
                 with Wire(self.gateway.port()) as wire:
                     wire.send(beginning)

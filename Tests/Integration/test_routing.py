@@ -23,11 +23,13 @@ class Routes(GatewayTestCase):
     def test_the_most_exact_route_wins(self):
         with self.gateway.wire() as wire:
             for method, target, expected in (
-                ("GET", "/pets", "list"), ("POST", "/pets", "create"), ("DELETE", "/pets", "default"), ("GET", "/pets/7", "one"), ("PUT", "/pets/7", "any"),
-                ("GET", "/pets/special", "special"), ("PUT", "/pets/special", "any"), ("GET", "/pets/7/toys/8", "toy"), ("GET", "/pets/7/toys", "default"),
+                ("GET", "/pets", "list"), ("POST", "/pets", "create"), ("DELETE", "/pets", "default"), ("GET", "/pets/7", "one"),
+                ("PUT", "/pets/7", "any"), ("GET", "/pets/special", "special"), ("PUT", "/pets/special", "any"),
+                ("GET", "/pets/7/toys/8", "toy"), ("GET", "/pets/7/toys", "default"),
                 ("GET", "/files/a", "files"), ("PUT", "/files/a/b/c", "files"), ("GET", "/files/fixed/a", "fixed"), ("GET", "/", "root"),
                 ("GET", "/?a=/pets", "root"), ("GET", "/pets?id=7", "list"), ("GET", "/nowhere", "default"), ("GET", "/PETS", "default"),
-                ("GET", "/pets/a%20b", "one"), ("GET", "/many/r0/x", "many 0"), ("GET", "/many/r299/x", "many 299"), ("GET", "/many/r300/x", "default"),
+                ("GET", "/pets/a%20b", "one"), ("GET", "/many/r0/x", "many 0"), ("GET", "/many/r299/x", "many 299"),
+                ("GET", "/many/r300/x", "default"),
             ):
                 with self.subTest(f"{method} {target}"):
                     response = wire.request(method, target, body=b"" if method in ("POST", "PUT") else None)
@@ -39,7 +41,8 @@ class Integrations(GatewayTestCase):
     @classmethod
     def configure(cls, port):
         return configuration(port, routes={
-            "GET /teapot": mock("short and stout", 418, headers={"X-Kind": "tea", "Content-Type": "text/plain"}), "GET /empty": {"mock": 204},
+            "GET /teapot": mock("short and stout", 418, headers={"X-Kind": "tea", "Content-Type": "text/plain"}),
+            "GET /empty": {"mock": 204},
             "GET /up/{id}": {"upstream": "main"}, "GET /named": {"upstream": "main", "host": "named.test"}})
 
     def test_a_mock_answers_by_itself(self):
@@ -76,7 +79,9 @@ class Hosts(unittest.TestCase):
             for name, hosts in {"exact": ["www.a.test", "b.test"], "wild": ["*.a.test"]}.items()]
         gateway = self.enterContext(Gateway(config))
         with gateway.wire() as wire:
-            for host, expected in (("www.a.test", "exact"), ("WWW.A.Test:8080", "exact"), ("b.test", "exact"), ("x.a.test", "wild"), ("c.test", None)):
+            for host, expected in (
+                ("www.a.test", "exact"), ("WWW.A.Test:8080", "exact"), ("b.test", "exact"), ("x.a.test", "wild"), ("c.test", None),
+            ):
                 response = wire.request("GET", "/", host=host)
                 if expected:
                     self.assertEqual((response.status, response.body), (200, expected.encode()), host)

@@ -24,7 +24,8 @@ class Streaming(unittest.TestCase):
         cls.upstream.on("/down-chunked", cls.down_chunked)
         cls.upstream.on("/up", cls.up)
         cls.config = configuration(cls.upstream.port, limits={"body": "2GiB"})
-        cls.config["listeners"].append({"address": loopback(free_port()), "tls": {"certificates": [{"certificate": str(certificate), "key": str(key)}]}})
+        tls = {"certificates": [{"certificate": str(certificate), "key": str(key)}]}
+        cls.config["listeners"].append({"address": loopback(free_port()), "tls": tls})
 
     def setUp(self):
         self.gateway = self.enterContext(Gateway(self.config))

@@ -99,7 +99,10 @@ class Protocols(TLSTestCase):
         cls.gateway = cls.enterClassContext(Gateway(cls.config))
 
     def test_alpn(self):
-        for offered, chosen in ((["h2", "http/1.1"], "h2"), (["http/1.1", "h2"], "h2"), (["http/1.1"], "http/1.1"), (["http/1.0", "http/1.1"], "http/1.1"), (None, None)):
+        for offered, chosen in (
+            (["h2", "http/1.1"], "h2"), (["http/1.1", "h2"], "h2"), (["http/1.1"], "http/1.1"), (["http/1.0", "http/1.1"], "http/1.1"),
+            (None, None),
+        ):
             with self.subTest(offered):
                 wire = self.connect(self.gateway, trust(self.authority, alpn=offered))
                 self.assertEqual(wire.socket.selected_alpn_protocol(), chosen)
@@ -147,7 +150,10 @@ class Protocols(TLSTestCase):
         self.assertEqual(wire.read().body, b"ok")
 
     def test_strangers_do_no_harm(self):
-        for raw in (b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", b"\x16\x03\x01\x40\x00" + b"\xff" * 500, b"\x00" * 100, b"\x16\x03\x01\x00\x00", b"x"):
+        for raw in (
+            b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", b"\x16\x03\x01\x40\x00" + b"\xff" * 500, b"\x00" * 100,
+            b"\x16\x03\x01\x00\x00", b"x",
+        ):
             with Wire(self.gateway.port()) as wire:
                 wire.send(raw)
                 wire.socket.shutdown(1)

@@ -2,6 +2,7 @@
 import collections
 import http.client
 import json
+import select
 import socket
 import threading
 import unittest
@@ -164,12 +165,11 @@ class Balancing(PoolTestCase):
         busy.on("/held", lambda x: (hold.wait(20), x.respond()))
         idle.on("/held", lambda x: x.respond())
         gateway = self.serve(busy, idle, balance="least_requests")
-        held = []
-        while len(held) < 8 and len([r for r in busy.seen if r.target == "/held"]) < 4:
-            held.append(self.enterContext(gateway.wire()))
-            held[-1].send(head("GET", "/held"))
-            reached = len(held)
-            wait_until(lambda: len(busy.seen) + len(idle.seen) >= reached, "the request arrives")
+        for sent in range(1, 60):  # of two that are idle either may be chosen
+            self.enterContext(gateway.wire()).send(head("GET", "/held"))
+            wait_until(lambda: len(busy.seen) + len(idle.seen) >= sent, "the request arrives")
+            if busy.seen:
+                break
         self.assertEqual(self.spread(gateway, 100), {"u1": 100})
 
     def test_peak_ewma_prefers_the_faster_endpoint(self):
@@ -181,7 +181,9 @@ class Balancing(PoolTestCase):
 
     def test_a_hash_keeps_a_key_on_its_endpoint(self):
         upstreams = self.upstreams(4)
-        for on, fields in {"header": lambda i: [("X-User", f"user-{i}")], "cookie": lambda i: [("Cookie", f"a=b; X-User={i}; c=d")]}.items():
+        for on, fields in {
+            "header": lambda i: [("X-User", f"user-{i}")], "cookie": lambda i: [("Cookie", f"a=b; X-User={i}; c=d")],
+        }.items():
             with self.subTest(on):
                 gateway = self.serve(*upstreams, balance={"policy": "hash", "on": on, "name": "X-User"})
                 homes = {}
@@ -260,18 +262,20 @@ class Bounds(PoolTestCase):
                 self.assertEqual(gateway.get("/").status, 200)
 
     def test_pending_requests_wait_for_a_connection(self):
+        """One request has the only connection, two wait for it, those beyond are refused at once."""
         (only,) = self.upstreams(1)
         hold = threading.Event()
         self.addCleanup(hold.set)
         only.on("/held", lambda x: (hold.wait(20), x.respond()))
         gateway = self.serve(only, limits={"connections": 1, "pending": 2})
-        wires = [self.enterContext(gateway.wire()) for _ in range(3)]
-        for wire in wires:
+        wires = {wire.socket: wire for wire in (self.enterContext(gateway.wire()) for _ in range(7))}
+        for wire in wires.values():
             wire.send(head("GET", "/held"))
-        wait_until(lambda: gateway.get("/held").status == 503, "one request is under way and two wait")
+        refused = wait_until(lambda: len(r := select.select(wires, [], [], 0.1)[0]) >= 4 and r, "four are refused")
+        self.assertEqual([wires.pop(s).read().status for s in refused], [503] * 4)
         self.assertEqual(len(only.seen), 1)
         hold.set()
-        self.assertEqual([wire.read().status for wire in wires], [200] * 3)
+        self.assertEqual([wire.read().status for wire in wires.values()], [200] * 3)
 
 
 class Timing(PoolTestCase):

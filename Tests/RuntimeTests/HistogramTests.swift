@@ -4,7 +4,8 @@ import Testing
 @Suite("Histogram layout")
 struct HistogramLayoutTests {
   static let layouts = [
-    HistogramLayout(), HistogramLayout(significantDigits: 1), HistogramLayout(significantDigits: 3), HistogramLayout(highest: 2, significantDigits: 1),
+    HistogramLayout(), HistogramLayout(significantDigits: 1), HistogramLayout(significantDigits: 3),
+    HistogramLayout(highest: 2, significantDigits: 1),
     HistogramLayout(highest: 1 << 62, significantDigits: 2), HistogramLayout(highest: 1_000_000, significantDigits: 5),
   ]
 

@@ -42,7 +42,9 @@ struct MetricTests {
     #expect(try registry.histogram("h", help: "H.") == histogram)
     #expect(throws: MetricError.conflict(name: "a_total")) { try registry.gauge("a_total", help: "A.") }
     #expect(throws: MetricError.conflict(name: "a_total")) { try registry.counter("a_total", help: "B.") }
-    #expect(throws: MetricError.conflict(name: "h")) { try registry.histogram("h", help: "H.", layout: HistogramLayout(significantDigits: 1)) }
+    #expect(throws: MetricError.conflict(name: "h")) {
+      try registry.histogram("h", help: "H.", layout: HistogramLayout(significantDigits: 1))
+    }
     #expect(registry.collect([]).map(\.series.count) == [2, 1])
   }
 
@@ -193,7 +195,10 @@ struct PrometheusWriterTests {
       name: "g", help: "G.", kind: .gauge(.sum), series: [MetricSeries(labels: ["n": "1"], value: .gauge(-3))])
     let family = MetricFamily(
       name: "h_seconds", help: "H.", kind: .histogram(layout, ladder),
-      series: [MetricSeries(labels: ["r": "x"], value: .histogram(snapshot)), MetricSeries(labels: .none, value: .histogram(HistogramSnapshot()))])
+      series: [
+        MetricSeries(labels: ["r": "x"], value: .histogram(snapshot)),
+        MetricSeries(labels: .none, value: .histogram(HistogramSnapshot())),
+      ])
     #expect(
       text([gauge, family]) == """
         # HELP g G.

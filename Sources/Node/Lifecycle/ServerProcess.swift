@@ -85,13 +85,7 @@ enum ServerProcess {
   /// - Parameter parent: who the parent must be; it may have died before the kernel was asked.
   /// - Returns: false when the parent is already gone.
   static func dieWithParent(_ parent: Int32) -> Bool {
-    // SAFETY: prctl(2) takes five register-sized numbers; as a C variadic function it is out of Swift's sight, but on x86-64 and
-    // arm64 Linux integers are passed to a variadic function as to any other.
-    typealias Prctl = @convention(c) (Int32, UInt, UInt, UInt, UInt) -> Int32
-    if let symbol = dlsym(nil, "prctl") {
-      let prctl = unsafeBitCast(symbol, to: Prctl.self)
-      _ = prctl(1, UInt(SIGKILL), 0, 0, 0)  // PR_SET_PDEATHSIG
-    }
+    _ = tg_die_with_parent(SIGKILL)
     return getppid() == parent
   }
 }

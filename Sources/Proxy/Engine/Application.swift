@@ -9,10 +9,15 @@ public struct ForwardPlan {
   public var upstream: Int32
   /// Bound on the whole request in nanoseconds; 0: the upstream's own.
   public var requestTimeout: UInt64
+  /// What the upstream sees as `Host`; nil: what the upstream's options say. Lives as long as the snapshot.
+  public var host: UnsafePointer<UInt8>?
+  public var hostCount: Int
 
-  public init(upstream: Int32, requestTimeout: UInt64 = 0) {
+  public init(upstream: Int32, requestTimeout: UInt64 = 0, host: UnsafePointer<UInt8>? = nil, hostCount: Int = 0) {
     self.upstream = upstream
     self.requestTimeout = requestTimeout
+    self.host = host
+    self.hostCount = hostCount
   }
 }
 

@@ -15,6 +15,7 @@ public struct EngineMetrics: Sendable {
   public let upstreamConnectFailures: CounterHandle
   public let retries: CounterHandle
   public let ejections: CounterHandle
+  public let readmissions: CounterHandle
   public let http2Nuisances: CounterHandle
   public let faults: FaultCounters
 
@@ -36,6 +37,7 @@ public struct EngineMetrics: Sendable {
     upstreamConnectFailures = counter("tidegate_upstream_connect_failures_total", "Connections to upstream endpoints that failed.")
     retries = counter("tidegate_upstream_retries_total", "Attempts beyond a request's first.")
     ejections = counter("tidegate_upstream_ejections_total", "Endpoints ejected for failing requests.")
+    readmissions = counter("tidegate_upstream_readmissions_total", "Endpoints taken back after an ejection.")
     http2Nuisances = counter("tidegate_http2_nuisances_total", "HTTP/2 clients sent away for floods of control frames or resets.")
     faults = FaultCounters(registry)
   }

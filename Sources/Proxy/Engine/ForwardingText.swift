@@ -30,17 +30,20 @@ struct ForwardingText {
   private(set) var requestViaCount = 0
   private(set) var trusted: [AddressRange] = []
   private(set) var sendsForwarded = false
+  private(set) var mode = ForwardingOptions.Mode.append
   var date = DateLine()
 
   mutating func adopt(_ options: ForwardingOptions) {
     trusted = options.trusted
     sendsForwarded = options.sendsForwarded
+    mode = options.mode
     let name = Array(options.via.utf8.prefix(64))
     responseViaCount = write(name, to: responseVia)
     requestViaCount = write(name, to: requestVia)
   }
 
   private func write(_ name: [UInt8], to out: Bytes) -> Int {
+    if name.isEmpty { return 0 }
     var o = put(out, 0, "Via: 1.1 ")
     for c in name {
       out[o] = c
@@ -68,8 +71,9 @@ extension Worker {
       o = putOtherTarget(p, out, o)
     }
     o = put(out, o, " HTTP/1.1\r\n")
-    var skipped = FieldID.hopByHop | FieldID.bit(FieldID.requestID) | FieldID.bit(FieldID.forwardedFor)
-    let rewritesHost = x.pointee.pool!.pointee.options.rewritesHost
+    var skipped = FieldID.hopByHop | FieldID.bit(FieldID.requestID)
+    if forwarding.mode != .off { skipped |= FieldID.bit(FieldID.forwardedFor) }
+    let rewritesHost = x.pointee.pool!.pointee.options.rewritesHost || x.pointee.plan!.pointee.host != nil
     if rewritesHost || head.pointee.targetForm != .origin || !head.pointee.has(FieldID.host) {
       skipped |= FieldID.bit(FieldID.host)
       o = putHost(x, p, out, o, rewritten: rewritesHost)
@@ -93,10 +97,22 @@ extension Worker {
     let head = request
     let c = x.pointee.downstream!
     var o = put(out, at, forwarding.requestVia, forwarding.requestViaCount)
-    o = put(out, o, "X-Forwarded-For: ")
-    if head.pointee.has(FieldID.forwardedFor) { o = putEarlierHops(p, out, o) }
-    o = putAddress(c, out, o)
     let secure = c.pointee.tls != nil
+    if forwarding.mode != .off { o = putForwardedFields(c, p, out, o, secure: secure, trusted: trusted) }
+    if forwarding.sendsForwarded { o = putForwarded(c, p, out, o, secure: secure) }
+    o = putTrace(x, p, out, o)
+    if trusted && head.pointee.has(FieldID.requestID) { o = putField(FieldID.requestID, "X-Request-Id: ", p, out, o) } else {
+      o = putRequestID(x, out, o)
+    }
+    return put(out, o, "\r\n")
+  }
+
+  @inline(__always)
+  private func putForwardedFields(_ c: ConnectionRef, _ p: Bytes, _ out: Bytes, _ at: Int, secure: Bool, trusted: Bool) -> Int {
+    let head = request
+    var o = put(out, at, "X-Forwarded-For: ")
+    if head.pointee.has(FieldID.forwardedFor) && forwarding.mode == .append { o = putEarlierHops(p, out, o) }
+    o = putAddress(c, out, o)
     if !trusted || !head.pointee.has(FieldID.forwardedProto) {
       o = secure ? put(out, o, "\r\nX-Forwarded-Proto: https\r\n") : put(out, o, "\r\nX-Forwarded-Proto: http\r\n")
     } else {
@@ -112,12 +128,7 @@ extension Worker {
       o = putDecimal(out, o, Int(c.pointee.listenerPort))
       o = put(out, o, "\r\n")
     }
-    if forwarding.sendsForwarded { o = putForwarded(c, p, out, o, secure: secure) }
-    o = putTrace(x, p, out, o)
-    if trusted && head.pointee.has(FieldID.requestID) { o = putField(FieldID.requestID, "X-Request-Id: ", p, out, o) } else {
-      o = putRequestID(x, out, o)
-    }
-    return put(out, o, "\r\n")
+    return o
   }
 
   @inline(__always)
@@ -162,7 +173,9 @@ extension Worker {
   @inline(never)
   private func putHost(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int, rewritten: Bool) -> Int {
     var o = put(out, at, "Host: ")
-    if rewritten || request.pointee.authorityCount == 0 {
+    if let host = x.pointee.plan!.pointee.host {
+      o = put(out, o, host, x.pointee.plan!.pointee.hostCount)
+    } else if rewritten || request.pointee.authorityCount == 0 {
       let endpoint = x.pointee.endpoint!
       var name = endpoint.pointee.host
       let port = endpoint.pointee.address.port

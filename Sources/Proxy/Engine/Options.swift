@@ -59,11 +59,18 @@ public struct ForwardingOptions: Sendable {
   public var trusted: [AddressRange]
   /// Also send `Forwarded` (RFC 7239).
   public var sendsForwarded: Bool
-  /// The name in `Via` (RFC 9110 §7.6.3).
+  /// The name in `Via` (RFC 9110 §7.6.3); empty: no `Via`.
   public var via: String
+  /// What becomes of a client's `X-Forwarded-For`: added to, replaced, or left alone (and the other `X-Forwarded-*` not sent).
+  public var mode: Mode
 
-  public init(trusted: [AddressRange] = [], sendsForwarded: Bool = false, via: String = "tidegate") {
+  public enum Mode: Sendable {
+    case append, replace, off
+  }
+
+  public init(trusted: [AddressRange] = [], sendsForwarded: Bool = false, via: String = "tidegate", mode: Mode = .append) {
     self.trusted = trusted
+    self.mode = mode
     self.sendsForwarded = sendsForwarded
     self.via = via
   }

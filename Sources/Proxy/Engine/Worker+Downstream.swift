@@ -32,7 +32,7 @@ extension Worker {
   }
 
   private func adopt(_ fd: Int32, _ address: sockaddr_storage, _ listener: Int) {
-    guard let snapshot = live?.pointee.snapshot._withUnsafeGuaranteedRef({ $0 }), listener < snapshot.listeners.count else {
+    guard let snapshot = live?.pointee.snapshot._withUnsafeGuaranteedRef({ $0 }), listener >= 0, listener < snapshot.listeners.count else {
       _ = Glibc.close(fd)
       return
     }

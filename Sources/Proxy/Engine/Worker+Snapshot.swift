@@ -27,6 +27,7 @@ extension Worker {
     if live == nil { keepDate() }
     let old = live
     live = fresh
+    if let old { rebind(old.pointee.snapshot._withUnsafeGuaranteedRef { $0 }, snapshot) }
     if let old {
       old.pointee.isCurrent = false
       retired.append(old)
@@ -34,7 +35,36 @@ extension Worker {
     }
   }
 
+  /// Listening sockets and connections follow their listener by its address. A listener that is gone accepts what is queued and closes.
+  private func rebind(_ old: Snapshot, _ new: Snapshot) {
+    connections.forEach { c in
+      guard c.pointee.role == .listener || c.pointee.role == .downstream, c.pointee.listener >= 0 else { return }
+      let address = old.listeners[Int(c.pointee.listener)].address
+      if let index = new.listeners.firstIndex(where: { $0.address == address }) {
+        c.pointee.listener = Int16(truncatingIfNeeded: index)
+      } else if c.pointee.role == .listener {
+        closeListener(c)
+      } else {
+        c.pointee.listener = -1
+      }
+    }
+  }
+
+  /// Takes in what is queued, then closes the socket. Whoever else holds a copy has closed it before.
+  private func closeListener(_ c: ConnectionRef) {
+    accept(c)
+    Glibc.close(c.pointee.fd)
+    connections.give(c)
+  }
+
+  /// Once a second: the date, and endpoints whose ejection is over.
   private func keepDate() {
+    if let live {
+      for i in 0..<live.pointee.poolCount {
+        let pool = live.pointee.pools[i]
+        while pool.pointee.balancer.readmitNext(now: now) >= 0 { cells.add(metrics.readmissions, 1) }
+      }
+    }
     let wall = tg_now(CLOCK_REALTIME)
     forwarding.date.update(wall / 1_000_000_000)
     after(1_000_000_000 - wall % 1_000_000_000 + 1_000_000) { [unowned self] in keepDate() }
@@ -102,10 +132,7 @@ extension Worker {
   public func drain(within nanoseconds: UInt64, _ done: @escaping @Sendable (Bool) -> Void) {
     if isDraining { return }
     connections.forEach {
-      guard $0.pointee.role == .listener else { return }
-      accept($0)
-      loop.remove($0.pointee.fd)
-      connections.give($0)  // its descriptor belongs to whoever gave it
+      if $0.pointee.role == .listener { closeListener($0) }
     }
     isDraining = true
     drainDeadline = now &+ nanoseconds

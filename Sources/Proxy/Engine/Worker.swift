@@ -188,6 +188,11 @@ public final class Worker: @unchecked Sendable {
     }
   }
 
+  /// Calls `body` with the start of each request's head that is under way. For a crash report: reads flat memory only.
+  public func forEachHeadInFlight(_ body: (UnsafePointer<UInt8>, Int) -> Void) {
+    exchanges.forEach { if !$0.pointee.head.isEmpty { body($0.pointee.head.start, $0.pointee.head.count) } }
+  }
+
   // MARK: resuming and flushing
 
   /// Puts a connection on the list of those that go on later in this turn.

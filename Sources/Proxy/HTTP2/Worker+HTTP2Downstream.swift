@@ -185,11 +185,14 @@ extension Worker {
       n &+= 1
     }
     if interim { return n }
-    // "Via: 1.1 name\r\n": the value without its name and line end.
-    fieldList[n] = HTTP2Fields.field("via", forwarding.responseVia + 5, forwarding.responseViaCount &- 7)
+    if forwarding.responseViaCount > 0 {
+      // "Via: 1.1 name\r\n": the value without its name and line end.
+      fieldList[n] = HTTP2Fields.field("via", forwarding.responseVia + 5, forwarding.responseViaCount &- 7)
+      n &+= 1
+    }
     _ = putHex(requestIDText, putHex(requestIDText, 0, x.pointee.requestID.0), x.pointee.requestID.1)
-    fieldList[n &+ 1] = HTTP2Fields.field("x-request-id", requestIDText, 32)
-    return n &+ 2
+    fieldList[n] = HTTP2Fields.field("x-request-id", requestIDText, 32)
+    return n &+ 1
   }
 
   func queueHTTP2Response(_ x: ExchangeRef, _ p: Bytes, _ n: Int, end: Bool) {

@@ -1,0 +1,73 @@
+// Owns what the commands do besides running a node: checking a configuration, and asking a running node. Each returns an exit code and
+// prints what a person needs; parsing the command line is the executable's business.
+import Foundation
+import Runtime
+
+public enum NodeCommands {
+  /// Checks a configuration as `run` and a reload do.
+  ///
+  /// - Returns: 0 when it would be served, 1 when not; every fault is printed.
+  public static func validate(configuration path: String, quiet: Bool) -> Int32 {
+    guard let (configuration, warnings) = load(path) else { return 1 }
+    do throws(CompileFault) {
+      _ = try SnapshotCompiler().compile(configuration)
+    } catch {
+      complain("\(path): \(error.description)")
+      return 1
+    }
+    if !quiet {
+      for warning in warnings { complain("warning: \(warning)") }
+      let routes = configuration.apis.reduce(0) { $0 + $1.routes.count }
+      print(
+        "\(path): good; \(count(configuration.listeners.count, "listener")), \(count(configuration.upstreams.count, "upstream")), "
+          + "\(count(configuration.apis.count, "API")), \(count(routes, "route"))")
+    }
+    return 0
+  }
+
+  /// Has a running node read its file again and waits for its word.
+  public static func reload(configuration path: String) -> Int32 {
+    guard let (configuration, _) = load(path) else {
+      complain("not reloaded: the running node keeps its configuration")
+      return 1
+    }
+    return ask(configuration) { client throws(AdminClient.Failure) in try client.post("/reload") } said: { answer in
+      if answer.status == 200 {
+        print("reloaded: \(answer.body)")
+        return 0
+      }
+      complain("refused (\(answer.status)): \(answer.body)")
+      return 1
+    }
+  }
+
+  /// Whether a running node is ready; for a container's health check.
+  public static func healthcheck(configuration path: String) -> Int32 {
+    guard let (configuration, _) = load(path) else { return 1 }
+    return ask(configuration) { client throws(AdminClient.Failure) in try client.get("/readyz") } said: { answer in
+      print(answer.body)
+      return answer.status == 200 ? 0 : 1
+    }
+  }
+
+  private static func ask(
+    _ configuration: Configuration, _ question: (AdminClient) throws(AdminClient.Failure) -> AdminClient.Answer,
+    said: (AdminClient.Answer) -> Int32
+  ) -> Int32 {
+    do throws(AdminClient.Failure) {
+      return said(try question(AdminClient(configuration)))
+    } catch {
+      complain(error.description)
+      return 1
+    }
+  }
+
+  private static func load(_ path: String) -> (Configuration, [ConfigurationFault])? {
+    let result = Configuration.load(path: path, checkRouteKeys: SnapshotCompiler.checkRouteKeys)
+    for fault in result.faults { complain(fault.description) }
+    return result.configuration.map { ($0, result.warnings) }
+  }
+
+  private static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+  private static func count(_ n: Int, _ what: String) -> String { "\(n) \(what)\(n == 1 ? "" : "s")" }
+}

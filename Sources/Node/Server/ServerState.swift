@@ -1,0 +1,120 @@
+// Owns what the admin endpoint may know and ask of the serving process: the state that the main thread publishes, and the wishes that
+// it wakes up for.
+import CEpoll
+import Glibc
+import Proxy
+import Runtime
+import Synchronization
+
+/// The bridge between the admin listener (on the control worker's thread) and the main thread.
+///
+/// SAFETY: (@unchecked Sendable) what changes is behind `Mutex` or atomic; `workers` and `statistics` are written before the
+/// control worker serves and only read afterwards; `upstreams` is used on the control worker's thread only.
+final class ServerState: AdminSource, @unchecked Sendable {
+  private struct Published {
+    var json = "{}"
+    var revision: UInt64 = 0
+    var isReady = false
+    var isDraining = false
+    var reloads: [@Sendable (ReloadOutcome) -> Void] = []
+  }
+
+  private let published = Mutex(Published())
+  private let masterPid: Int32
+  private let log: NodeLog
+  private var workers: [Worker] = []
+  private var statistics: NodeStatistics!
+  private var upstreams: ControlBox<UpstreamRegistry>?
+  private let started = SystemTime().monotonic()
+  /// Readable when a reload was asked for.
+  let wishes: Int32
+  /// Set when a drain's deadline cut requests off.
+  let cutOff = Atomic<Bool>(false)
+
+  init(masterPid: Int32, log: NodeLog) {
+    self.masterPid = masterPid
+    self.log = log
+    wishes = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+  }
+
+  // MARK: from the main thread
+
+  func setWorkers(_ workers: [Worker], statistics: NodeStatistics) {
+    self.workers = workers
+    self.statistics = statistics
+  }
+
+  func published(_ configuration: Configuration, revision: UInt64, upstreams: ControlBox<UpstreamRegistry>) {
+    if self.upstreams == nil { self.upstreams = upstreams }
+    published.withLock {
+      $0.json = configuration.redactedJSON()
+      $0.revision = revision
+    }
+  }
+
+  func setReady() { published.withLock { $0.isReady = true } }
+  func setDraining() { published.withLock { $0.isDraining = true } }
+
+  /// Answers everyone who asked for a reload.
+  func reloaded(_ outcome: ReloadOutcome) {
+    let waiting = published.withLock { state in
+      defer { state.reloads = [] }
+      return state.reloads
+    }
+    for tell in waiting { tell(outcome) }
+  }
+
+  /// Whether somebody has asked for a reload since the last call.
+  func takeWish() -> Bool {
+    var count: UInt64 = 0
+    return read(wishes, &count, 8) == 8
+  }
+
+  /// What the admin listener serves by.
+  func adminSnapshot(_ compiled: CompiledConfiguration) -> Snapshot {
+    let identity = AdminIdentity(
+      name: compiled.configuration.node.name, version: Version.number, workers: workers.count, started: started)
+    let application = AdminApplication(
+      AdminOptions(compiled.configuration.admin, port: compiled.admin.port), identity: identity, statistics: statistics, source: self)
+    var limits = compiled.limits
+    limits.bodyBytesMax = 1 << 20
+    return Snapshot(
+      application: application, upstreams: [], listeners: [compiled.admin], limits: limits, forwarding: ForwardingOptions(via: ""),
+      revision: published.withLock { $0.revision })
+  }
+
+  func startStatistics(on worker: Worker) { statistics.start(on: worker) }
+
+  // MARK: AdminSource
+
+  func readiness() -> [String] {
+    var reasons = published.withLock { state in
+      state.isDraining ? ["draining"] : state.isReady ? [] : ["starting"]
+    }
+    for name in upstreams?.value.unresolved ?? [] { reasons.append("upstream \(name): its names are not resolved yet") }
+    return reasons
+  }
+
+  func configurationJSON() -> String { published.withLock { $0.json } }
+
+  func gatherReports(on worker: Worker, _ completion: @escaping @Sendable ([WorkerReport]) -> Void) {
+    WorkerPoll.reports(of: workers, on: worker, completion)
+  }
+
+  func requestReload(_ completion: @escaping @Sendable (ReloadOutcome) -> Void) {
+    let refusal: ReloadOutcome? = published.withLock { state in
+      if state.isDraining { return .unavailable("the node is draining") }
+      if state.reloads.count >= 16 { return .unavailable("reloads are under way") }
+      state.reloads.append(completion)
+      return nil
+    }
+    if let refusal { return completion(refusal) }
+    var one: UInt64 = 1
+    _ = write(wishes, &one, 8)
+  }
+
+  func requestDrain() {
+    log.info("drain asked for by the admin endpoint")
+    kill(masterPid, SIGTERM)
+  }
+}

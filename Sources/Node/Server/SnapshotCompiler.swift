@@ -1,0 +1,116 @@
+// Owns the way from a configuration to what the engine serves by: certificates loaded, routes compiled, options in the engine's words.
+// Publishing it is Server's.
+import Gateway
+import Proxy
+import Runtime
+
+/// A compiled configuration that is not published yet.
+struct CompiledConfiguration {
+  let configuration: Configuration
+  let apis: HTTPAPISet
+  let upstreams: [UpstreamOptions]
+  let listeners: [ListenerOptions]
+  let admin: ListenerOptions
+  let limits: Limits
+  let forwarding: ForwardingOptions
+
+  func snapshot(observer: ExchangeObserver, revision: UInt64) -> Snapshot {
+    Snapshot(
+      application: GatewayApplication(apis, upstreams: upstreams.map(\.name), observer: observer), upstreams: upstreams,
+      listeners: listeners, limits: limits, forwarding: forwarding, revision: revision)
+  }
+}
+
+/// What only shows when files are opened and routes compiled.
+struct CompileFault: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Compiles configurations one after the other; ticket keys that nobody configured live on from one to the next, so that a reload keeps
+/// clients' sessions good.
+final class SnapshotCompiler {
+  private var rings: [String: TLSTicketKeyRing] = [:]
+
+  /// Judges the route keys of one API as the configuration loader asks.
+  static func checkRouteKeys(_ keys: [String]) -> [(index: Int, reason: String)] {
+    var faults: [(index: Int, reason: String)] = []
+    let routes = keys.map { (key: $0, integration: Integration.mock(status: 200, fields: [], body: [])) }
+    do throws(HTTPAPIFaults) {
+      _ = try HTTPAPISet.compile([HTTPAPIDefinition(name: "api", hosts: ["*"], routes: routes)], upstreams: [])
+    } catch {
+      for fault in error.faults {
+        if case .routeKey(let index) = fault.place { faults.append((index, fault.message)) }
+      }
+    }
+    return faults
+  }
+
+  func compile(_ configuration: Configuration) throws(CompileFault) -> CompiledConfiguration {
+    let zone = configuration.node.zone
+    var upstreams: [UpstreamOptions] = []
+    for upstream in configuration.upstreams { upstreams.append(try UpstreamOptions(upstream, zone: zone)) }
+    var listeners: [ListenerOptions] = []
+    for listener in configuration.listeners { listeners.append(try compile(listener)) }
+    let admin = ListenerOptions(
+      address: configuration.admin.listen.description, port: configuration.admin.listen.port,
+      tls: try compile(configuration.admin.tls, "admin"))
+    return CompiledConfiguration(
+      configuration: configuration, apis: try compile(configuration.apis, upstreams.map(\.name)), upstreams: upstreams,
+      listeners: listeners, admin: admin, limits: Limits(configuration.limits),
+      forwarding: ForwardingOptions(configuration.forwarding))
+  }
+
+  private func compile(_ listener: Configuration.Listener) throws(CompileFault) -> ListenerOptions {
+    ListenerOptions(
+      address: listener.address.description, port: listener.address.port,
+      tls: try compile(listener.tls, listener.address.description), proxyProtocol: listener.proxyProtocol, http2: listener.http2)
+  }
+
+  private func compile(_ tls: Configuration.ServerTLS?, _ place: String) throws(CompileFault) -> TLSServerContext? {
+    guard let tls else { return nil }
+    let mode: TLSServerOptions.ClientMode
+    switch tls.clientMode {
+    case .off: mode = .off
+    case .optional: mode = .optional
+    case .required: mode = .required
+    }
+    let keys = try tls.ticketKeys.map { path throws(CompileFault) in
+      guard let bytes = try? NamedFile.read(path, bytesMax: 4096).get(), let key = TicketKey(bytes: bytes) else {
+        throw CompileFault(description: "\(path): a ticket key is a file of 80 bytes")
+      }
+      return key
+    }
+    let options = TLSServerOptions(
+      certificates: tls.certificates.map { TLSCertificateFiles(certificatePath: $0.certificate, keyPath: $0.key) },
+      clientMode: mode, clientTrustPath: tls.clientTrust, minVersion: tls.minVersion == .tls13 ? .tls13 : .tls12, alpn: tls.alpn,
+      ticketKeys: keys)
+    do throws(TLSFault) {
+      if !keys.isEmpty { return try TLSServerContext(options) }
+      let ring = rings[place] ?? TLSTicketKeyRing()
+      rings[place] = ring
+      return try TLSServerContext(options, tickets: ring)
+    } catch {
+      throw CompileFault(description: "\(place): \(error)")
+    }
+  }
+
+  private func compile(_ apis: [Configuration.API], _ upstreams: [String]) throws(CompileFault) -> HTTPAPISet {
+    let definitions = apis.map { api in
+      HTTPAPIDefinition(
+        name: api.name, hosts: api.hosts,
+        routes: api.routes.map { route in
+          switch route.integration {
+          case .upstream(let name):
+            (route.key, .upstream(name: name, timeoutNanoseconds: route.timeout?.wholeNanoseconds, host: route.host))
+          case .mock(let mock):
+            (route.key, .mock(status: mock.status, fields: mock.headers.map { ($0.name, $0.value) }, body: Array(mock.body.utf8)))
+          }
+        })
+    }
+    do throws(HTTPAPIFaults) {
+      return try HTTPAPISet.compile(definitions, upstreams: Set(upstreams))
+    } catch {
+      throw CompileFault(description: error.faults.map(\.description).joined(separator: "\n"))
+    }
+  }
+}

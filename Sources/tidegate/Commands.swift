@@ -1,0 +1,102 @@
+// The commands and their options, with the texts of `--help`.
+import ArgumentParser
+import Node
+
+struct Tidegate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tidegate",
+    abstract: "A self-hosted API gateway.",
+    discussion: """
+      Exit codes: 0 ok, 1 bad start or refused, 2 forced by a second signal, 3 requests were cut off when draining.
+      Signals to a running node: TERM or INT drain (a second one forces), HUP reloads, USR1 reopens the logs.
+      """,
+    version: Version.text,
+    subcommands: [
+      Run.self, Serve.self, Validate.self, Reload.self, Healthcheck.self, OriginCommand.self, VersionCommand.self, Completions.self,
+    ])
+}
+
+struct ConfigurationOption: ParsableArguments {
+  @Option(name: [.customShort("c"), .customLong("config")], help: ArgumentHelp("The configuration file.", valueName: "file"))
+  var file = "tidegate.yaml"
+}
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a node.",
+    discussion: """
+      A small master process opens the sockets and keeps one serving process alive: should that one crash, the master starts it again \
+      on the same sockets within a second and keeps a report in the node's data folder.
+      """)
+  @OptionGroup var options: ConfigurationOption
+
+  func run() throws { throw ExitCode(Master.run(arguments: ["--config", options.file])) }
+}
+
+struct Serve: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "The serving process; started by `run`.", shouldDisplay: false)
+  @OptionGroup var options: ConfigurationOption
+
+  func run() throws { throw ExitCode(Server.run(configuration: options.file)) }
+}
+
+struct Validate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Check a configuration file, by the code that `run` and a reload use.",
+    discussion: "Every fault is printed with its file, line and path. Exit code 0: it would be served.")
+  @OptionGroup var options: ConfigurationOption
+  @Flag(name: .shortAndLong, help: "Print nothing but faults.")
+  var quiet = false
+
+  func run() throws { throw ExitCode(NodeCommands.validate(configuration: options.file, quiet: quiet)) }
+}
+
+struct Reload: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Have a running node take its changed configuration file over.",
+    discussion: "Asks the admin address that the file names. A bad file changes nothing and is said with its faults; exit code 1.")
+  @OptionGroup var options: ConfigurationOption
+
+  func run() throws { throw ExitCode(NodeCommands.reload(configuration: options.file)) }
+}
+
+struct Healthcheck: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Ask a running node whether it is ready: exit code 0 or 1, for a container's health check.")
+  @OptionGroup var options: ConfigurationOption
+
+  func run() throws { throw ExitCode(NodeCommands.healthcheck(configuration: options.file)) }
+}
+
+struct OriginCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "origin", abstract: "Run a small HTTP origin to try things with.",
+    discussion: """
+      Paths: /get, /anything, /status/{code}, /delay/{seconds}, /bytes/{n}, /stream/{n}, /cache/{seconds}, /headers, /health, and a \
+      WebSocket echo at /ws. Every response says in X-Origin which origin it came from.
+      """)
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to listen.", valueName: "address"))
+  var listen = "127.0.0.1:9001"
+  @Flag(name: .shortAndLong, help: "Do not print the address.")
+  var quiet = false
+
+  func run() throws { throw ExitCode(OriginServer.run(listen: listen, quiet: quiet)) }
+}
+
+struct VersionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
+
+  func run() { print(Version.text) }
+}
+
+struct Completions: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print a completion script for your shell.", discussion: "For example: tidegate completions bash > /etc/bash_completion.d/tidegate")
+  @Argument(help: "bash, zsh or fish.")
+  var shell: String
+
+  func run() throws {
+    guard let kind = CompletionShell(rawValue: shell) else { throw ValidationError("unknown shell `\(shell)`; bash, zsh or fish") }
+    print(Tidegate.completionScript(for: kind))
+  }
+}
