@@ -38,6 +38,7 @@ final class Awaited<Value: Sendable>: @unchecked Sendable {
   }
 
   /// Looks at all values whenever one is added, until `find` gives something.
+  @discardableResult
   func first<Found>(_ find: ([Value]) -> Found?) throws -> Found {
     let end = Date(timeIntervalSinceNow: healthDeadline)
     condition.lock()
@@ -58,15 +59,15 @@ final class OnWorker<Value>: @unchecked Sendable {
 /// A worker that runs until it is let go.
 final class ControlWorker: Sendable {
   let worker: Worker
-  private let ended = Awaited<Bool>()
 
   init() throws {
+    let cells = MetricCells()
     let metrics = EngineMetrics(MetricRegistry())
-    worker = try Worker(WorkerOptions(index: 0, count: 1, seed: 7, cells: MetricCells(), metrics: metrics))
-    let (worker, ended) = (worker, ended)
+    worker = try Worker(WorkerOptions(index: 0, count: 1, seed: 7, cells: cells, metrics: metrics))
+    let worker = worker
     Thread.detachNewThread {
       worker.run()
-      ended.put(true)
+      cells.deallocate()
     }
   }
 

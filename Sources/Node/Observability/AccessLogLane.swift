@@ -8,7 +8,7 @@ import Synchronization
 
 // SAFETY: `ring` has `capacity` bytes, a power of two. Bytes from `consumed` up to `published` belong to the reader, the others to the
 // worker; each side moves its own mark with release and reads the other's with acquire, so that a byte is never touched by both.
-// Everything that is not atomic belongs to the worker.
+// What is behind `scratch` and `clock` belongs to the worker. The lane itself never changes, so that both sides may use it at once.
 struct AccessLogLane: ~Copyable {
   private let ring: Bytes
   private let capacity: Int
@@ -21,10 +21,16 @@ struct AccessLogLane: ~Copyable {
   private let logsQueries: Bool
   private let time: any TimeSource
   /// Where a line is made.
-  fileprivate let scratch: Bytes
-  /// Wall clock minus monotonic clock, read anew every second.
-  private var wallOffset: UInt64 = 0
-  private var offsetUntil: UInt64 = 0
+  private let scratch: Bytes
+  private let clock: UnsafeMutablePointer<Clock>
+
+  /// What turns the loop's monotonic time into a date without asking the kernel for each line.
+  private struct Clock {
+    /// Wall clock minus monotonic clock.
+    var offset: UInt64 = 0
+    /// When it is to be read anew: the wall clock may jump.
+    var until: UInt64 = 0
+  }
 
   /// - Parameters:
   ///   - capacity: bytes that may wait; a power of two.
@@ -37,17 +43,23 @@ struct AccessLogLane: ~Copyable {
     self.time = time
     ring = .allocate(capacity: capacity)
     scratch = .allocate(capacity: AccessLogLimits.lineBytesMax)
+    clock = .allocate(capacity: 1)
+    clock.initialize(to: Clock())
   }
 
   deinit {
     ring.deallocate()
     scratch.deallocate()
+    clock.deallocate()
   }
 
   // MARK: the worker's side
 
-  /// - Returns: false when the writer is too far behind.
-  mutating func log(_ record: AccessRecord) -> Bool { append(scratch, record.write(to: scratch)) }
+  /// Logs an exchange that has ended.
+  /// - Returns: false when the writer is too far behind; the line is dropped then.
+  func log(_ x: ExchangeRef, route: UnsafeBufferPointer<UInt8>) -> Bool {
+    append(scratch, account(x, route: route).write(to: scratch))
+  }
 
   /// Publishes `n` bytes, whole lines.
   func append(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
@@ -66,23 +78,22 @@ struct AccessLogLane: ~Copyable {
     return true
   }
 
-  @inline(__always)
-  fileprivate mutating func account(_ x: ExchangeRef, route: UnsafeBufferPointer<UInt8>) -> AccessRecord {
+  private func account(_ x: ExchangeRef, route: UnsafeBufferPointer<UInt8>) -> AccessRecord {
     let started = x.pointee.started
-    if x.pointee.ended >= offsetUntil { readWallClock(x.pointee.ended) }
+    if x.pointee.ended >= clock.pointee.until { readWallClock(x.pointee.ended) }
     let none = StaticString("").utf8Start
     return AccessRecord(
-      time: WallTime(nanoseconds: started &+ wallOffset), requestID: x.pointee.requestID, traceID: x.traceID, client: x.clientAddress,
-      method: x.methodName, host: x.authority, path: x.path, query: logsQueries ? x.query : nil,
+      time: WallTime(nanoseconds: started &+ clock.pointee.offset), requestID: x.pointee.requestID, traceID: x.traceID,
+      client: x.clientAddress, method: x.methodName, host: x.authority, path: x.path, query: logsQueries ? x.query : nil,
       route: ByteView(route.baseAddress ?? none, route.count), protocolText: x.protocolText, status: Int(x.pointee.status),
       bytesIn: x.pointee.bytesReceived, bytesOut: x.pointee.bytesSent, durationMicroseconds: (x.pointee.ended &- started) / 1000,
       upstream: x.upstreamAddress, upstreamMicroseconds: x.firstByteElapsed.map { $0 / 1000 },
       retries: max(Int(x.pointee.attempts) - 1, 0), fault: x.pointee.fault?.label ?? (x.isComplete ? nil : "aborted"))
   }
 
-  private mutating func readWallClock(_ now: UInt64) {
-    wallOffset = time.wall().nanoseconds &- time.monotonic().nanoseconds
-    offsetUntil = now &+ 1_000_000_000
+  private func readWallClock(_ now: UInt64) {
+    clock.pointee.offset = time.wall().nanoseconds &- time.monotonic().nanoseconds
+    clock.pointee.until = now &+ 1_000_000_000
   }
 
   // MARK: the writer's side
@@ -101,11 +112,4 @@ struct AccessLogLane: ~Copyable {
 
   /// Gives `n` bytes back to the worker.
   func consume(_ n: Int) { consumed.store(consumed.load(ordering: .relaxed) &+ n, ordering: .releasing) }
-}
-
-extension UnsafeMutablePointer where Pointee == AccessLogLane {
-  /// Logs an exchange that has ended, on its worker's thread.
-  /// - Returns: false when the line was dropped.
-  @inline(__always)
-  func log(_ x: ExchangeRef, route: UnsafeBufferPointer<UInt8>) -> Bool { pointee.log(pointee.account(x, route: route)) }
 }

@@ -26,7 +26,7 @@ public final class NodeObserver: ExchangeObserver, @unchecked Sendable {
     metrics.count(exchange, worker.cells)
     guard let lanes, worker.index < laneCount else { return }
     var route = application.routeName(exchange.pointee.route)
-    let fits = route.withUTF8 { (lanes + worker.index).log(exchange, route: $0) }
+    let fits = route.withUTF8 { lanes[worker.index].log(exchange, route: $0) }
     if !fits, let accessLog { worker.cells.add(accessLog.core.metrics.dropped) }
   }
 }

@@ -66,6 +66,8 @@ public struct Exchange {
   var isLocal = false
   var isFinished = false
   var minor: UInt8 = 1
+  /// Whom trusted hops name as the client; nil: the connection's peer.
+  var client: SocketAddress?
   var downstreamWire = Wire.http1
 
   // Retries.
@@ -128,8 +130,8 @@ extension UnsafeMutablePointer where Pointee == Exchange {
   }
   /// The authority that the request is for, port included.
   public var authority: ByteView { ByteView(pointee.head.start + Int(pointee.authorityOffset), Int(pointee.authorityCount)) }
-  /// The client's address: the connection's, or what PROXY protocol says.
-  public var clientAddress: SocketAddress { pointee.downstream?.pointee.peer ?? .unknown }
+  /// The client's address: the connection's, what PROXY protocol says, or what trusted hops say.
+  public var clientAddress: SocketAddress { pointee.client ?? pointee.downstream?.pointee.peer ?? .unknown }
   /// "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0".
   public var protocolName: String { pointee.downstreamID != 0 ? "HTTP/2.0" : pointee.minor == 1 ? "HTTP/1.1" : "HTTP/1.0" }
   /// The upstream address that answered, if any.

@@ -31,12 +31,14 @@ struct ForwardingText {
   private(set) var trusted: [AddressRange] = []
   private(set) var sendsForwarded = false
   private(set) var mode = ForwardingOptions.Mode.append
+  private(set) var hops = 0
   var date = DateLine()
 
   mutating func adopt(_ options: ForwardingOptions) {
     trusted = options.trusted
     sendsForwarded = options.sendsForwarded
     mode = options.mode
+    hops = options.hops
     let name = Array(options.via.utf8.prefix(64))
     responseViaCount = write(name, to: responseVia)
     requestViaCount = write(name, to: requestVia)
@@ -72,13 +74,14 @@ extension Worker {
     }
     o = put(out, o, " HTTP/1.1\r\n")
     var skipped = FieldID.hopByHop | FieldID.bit(FieldID.requestID)
-    if forwarding.mode != .off { skipped |= FieldID.bit(FieldID.forwardedFor) }
+    skipped |= FieldID.bit(FieldID.forwardedFor)
+    if head.pointee.has(FieldID.traceparent) && !keepsTrace(x, p) { skipped |= FieldID.bit(FieldID.traceparent) }
     let rewritesHost = x.pointee.pool!.pointee.options.rewritesHost || x.pointee.plan!.pointee.host != nil
     if rewritesHost || head.pointee.targetForm != .origin || !head.pointee.has(FieldID.host) {
       skipped |= FieldID.bit(FieldID.host)
       o = putHost(x, p, out, o, rewritten: rewritesHost)
     }
-    let trusted = x.pointee.downstream!.pointee.peerIsTrusted
+    let trusted = (x.pointee.downstream!.pointee.peerIsTrusted || forwarding.hops > 0) && forwarding.mode == .append
     if !trusted {
       skipped |= FieldID.bit(FieldID.forwardedProto) | FieldID.bit(FieldID.forwardedHost) | FieldID.bit(FieldID.forwardedPort)
       skipped |= FieldID.bit(FieldID.forwarded)
@@ -96,7 +99,7 @@ extension Worker {
   private func putHop(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int, trusted: Bool) -> Int {
     let head = request
     let c = x.pointee.downstream!
-    var o = put(out, at, forwarding.requestVia, forwarding.requestViaCount)
+    var o = putVia(x, out, at)
     let secure = c.pointee.tls != nil
     if forwarding.mode != .off { o = putForwardedFields(c, p, out, o, secure: secure, trusted: trusted) }
     if forwarding.sendsForwarded { o = putForwarded(c, p, out, o, secure: secure) }
@@ -107,11 +110,23 @@ extension Worker {
     return put(out, o, "\r\n")
   }
 
+  /// `Via` names the version that the request came in (RFC 9110 §7.6.3).
+  @inline(__always)
+  private func putVia(_ x: ExchangeRef, _ out: Bytes, _ at: Int) -> Int {
+    let o = put(out, at, forwarding.requestVia, forwarding.requestViaCount)
+    if forwarding.requestViaCount > 0 {
+      let old = x.pointee.downstreamID != 0 || x.pointee.minor == 0
+      if x.pointee.downstreamID != 0 { out[at &+ 5] = 0x32 }
+      if old { out[at &+ 7] = 0x30 }
+    }
+    return o
+  }
+
   @inline(__always)
   private func putForwardedFields(_ c: ConnectionRef, _ p: Bytes, _ out: Bytes, _ at: Int, secure: Bool, trusted: Bool) -> Int {
     let head = request
     var o = put(out, at, "X-Forwarded-For: ")
-    if head.pointee.has(FieldID.forwardedFor) && forwarding.mode == .append { o = putEarlierHops(p, out, o) }
+    if trusted && head.pointee.has(FieldID.forwardedFor) { o = putEarlierHops(p, out, o) }
     o = putAddress(c, out, o)
     if !trusted || !head.pointee.has(FieldID.forwardedProto) {
       o = secure ? put(out, o, "\r\nX-Forwarded-Proto: https\r\n") : put(out, o, "\r\nX-Forwarded-Proto: http\r\n")
@@ -214,7 +229,7 @@ extension Worker {
   /// A valid `traceparent` passes through with the other fields; without one a trace begins here, its id the request's.
   @inline(__always)
   private func putTrace(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int) -> Int {
-    if request.pointee.has(FieldID.traceparent) { return keepTrace(x, p, at) }
+    if x.pointee.trace.0 | x.pointee.trace.1 != 0 { return at }
     x.pointee.trace = x.pointee.requestID
     var o = put(out, at, "traceparent: 00-")
     o = putHex(out, o, x.pointee.requestID.0)
@@ -224,21 +239,58 @@ extension Worker {
     return put(out, o, "-01\r\n")
   }
 
+  /// Whether the client's `traceparent` is one (W3C trace context §3.2); its trace id is then the exchange's.
   @inline(never)
-  private func keepTrace(_ x: ExchangeRef, _ p: Bytes, _ at: Int) -> Int {
+  private func keepsTrace(_ x: ExchangeRef, _ p: Bytes) -> Bool {
     let field = request.pointee.fields[request.pointee.index(of: FieldID.traceparent)]
-    guard field.valueCount >= 55 else { return at }
     let v = p + Int(field.value)
-    if let a = hexValue(v + 3), let b = hexValue(v + 19) { x.pointee.trace = (a, b) }
-    return at
+    let n = Int(field.valueCount)
+    guard n >= 55, v[2] == 0x2d, v[35] == 0x2d, v[52] == 0x2d, !(v[0] == 0x66 && v[1] == 0x66), let a = hexValue(v + 3),
+      let b = hexValue(v + 19), let parent = hexValue(v + 36), hexValue(v, 2) != nil, hexValue(v + 53, 2) != nil, a | b != 0, parent != 0,
+      n == 55 || !(v[0] == 0x30 && v[1] == 0x30) && v[55] == 0x2d
+    else { return false }
+    x.pointee.trace = (a, b)
+    return true
   }
 
-  private func hexValue(_ p: Bytes) -> UInt64? {
+  /// Walks `X-Forwarded-For` from its right end: the first address that is neither trusted nor within the configured number of hops.
+  func resolveClient(_ c: ConnectionRef, _ p: Bytes) -> SocketAddress? {
+    var client: SocketAddress?
+    var hops = forwarding.hops
+    if !c.pointee.peerIsTrusted { hops -= 1 }
+    var k = request.pointee.count
+    while k > 0 {
+      k -= 1
+      let field = request.pointee.fields[k]
+      if field.id != FieldID.forwardedFor { continue }
+      var e = Int(field.value) + Int(field.valueCount)
+      while e > Int(field.value) {
+        var s = e
+        while s > Int(field.value) && p[s - 1] != 0x2c { s -= 1 }
+        guard let address = forwardedAddress(p + s, e - s) else { return client }
+        client = address
+        if forwarding.trusts(address) { } else if hops > 0 { hops -= 1 } else { return client }
+        e = s - 1
+      }
+    }
+    return client
+  }
+
+  private func forwardedAddress(_ p: Bytes, _ n: Int) -> SocketAddress? {
+    var (s, e) = (0, n)
+    while s < e && (p[s] == 0x20 || p[s] == 9) { s += 1 }
+    while e > s && (p[e - 1] == 0x20 || p[e - 1] == 9) { e -= 1 }
+    if e - s > 64 { return nil }
+    let text = ByteView(p + s, e - s).text
+    return SocketAddress(host: text, port: 0) ?? SocketAddress(text)
+  }
+
+  private func hexValue(_ p: Bytes, _ n: Int = 16) -> UInt64? {
     var value: UInt64 = 0
-    for i in 0..<16 {
+    for i in 0..<n {
       let c = p[i]
-      if c &- 48 < 10 { value = value << 4 | UInt64(c &- 48) } else if (c | 0x20) &- 97 < 6 {
-        value = value << 4 | UInt64((c | 0x20) &- 87)
+      if c &- 48 < 10 { value = value << 4 | UInt64(c &- 48) } else if c &- 97 < 6 {
+        value = value << 4 | UInt64(c &- 87)
       } else {
         return nil
       }

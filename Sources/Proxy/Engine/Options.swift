@@ -61,16 +61,21 @@ public struct ForwardingOptions: Sendable {
   public var sendsForwarded: Bool
   /// The name in `Via` (RFC 9110 §7.6.3); empty: no `Via`.
   public var via: String
-  /// What becomes of a client's `X-Forwarded-For`: added to, replaced, or left alone (and the other `X-Forwarded-*` not sent).
+  /// What becomes of `X-Forwarded-*`: a trusted hop's are added to, everyone's are replaced, or none is sent.
   public var mode: Mode
+  /// Proxies in front of us on every way: so many entries of `X-Forwarded-For` are believed, counted from the right.
+  public var hops: Int
 
   public enum Mode: Sendable {
     case append, replace, off
   }
 
-  public init(trusted: [AddressRange] = [], sendsForwarded: Bool = false, via: String = "tidegate", mode: Mode = .append) {
+  public init(trusted: [AddressRange] = [], sendsForwarded: Bool = false, via: String = "tidegate", mode: Mode = .append,
+    hops: Int = 0
+  ) {
     self.trusted = trusted
     self.mode = mode
+    self.hops = hops
     self.sendsForwarded = sendsForwarded
     self.via = via
   }

@@ -21,15 +21,23 @@ extension Worker {
     x.pointee.authorityOffset = UInt32(truncatingIfNeeded: request.pointee.authority &- skip)
     x.pointee.authorityCount = UInt32(truncatingIfNeeded: request.pointee.authorityCount)
     x.pointee.expectsContinue = request.pointee.expectsContinue
-    x.pointee.wantsUpgrade = request.pointee.saysUpgrade && request.pointee.has(FieldID.upgrade)
+    x.pointee.wantsUpgrade = request.pointee.saysUpgrade && request.pointee.has(FieldID.upgrade) && !upgradesToHTTP2(p)
     x.pointee.downstreamWire = c.pointee.wire
     x.pointee.started = now
     x.pointee.bytesReceived = k
     x.pointee.requestID = (random.next(), random.next())
     x.pointee.snapshot = live
+    if c.pointee.peerIsTrusted || forwarding.hops > 0 { x.pointee.client = resolveClient(c, p) }
     live!.pointee.exchanges &+= 1
     cells.add(metrics.requests, 1)
     return x
+  }
+
+  /// `h2c` by Upgrade is not spoken (RFC 9113 §3.1 has withdrawn it): the request stays an HTTP/1 one.
+  @inline(never)
+  private func upgradesToHTTP2(_ p: Bytes) -> Bool {
+    let field = request.pointee.fields[request.pointee.index(of: FieldID.upgrade)]
+    return equalsIgnoringCase(p + Int(field.value), Int(field.valueCount), "h2c")
   }
 
   /// Asks the application what to do and begins to do it; the number of body bytes taken from behind the head at `p`.
@@ -129,16 +137,23 @@ extension Worker {
     var used = 0
     var held = isRequest ? x.pointee.requestTrailers : x.pointee.responseTrailers
     var complete = false
+    var malformed = false
     while used < n && !complete {
       held.append(p + used, 1, pool)
       used &+= 1
       let count = held.count
       let q = held.start
+      // A line ends with CR LF, nothing else.
+      let bare = (q[count &- 1] == 10) != (count > 1 && q[count &- 2] == 13)
+      if bare {
+        malformed = true
+        break
+      }
       complete = count == 2 ? q[0] == 13 && q[1] == 10 : count > 3 && memcmp(q + (count &- 4), "\r\n\r\n", 4) == 0
       if count > Worker.trailerBytesMax { break }
     }
     if isRequest { x.pointee.requestTrailers = held } else { x.pointee.responseTrailers = held }
-    let fine = complete ? cleanTrailers(x, isRequest) : held.count <= Worker.trailerBytesMax
+    let fine = complete ? cleanTrailers(x, isRequest) : !malformed && held.count <= Worker.trailerBytesMax
     if !fine {
       if isRequest {
         x.pointee.requestBody.fail()
@@ -165,6 +180,9 @@ extension Worker {
     var parsed = MessageHead()
     defer { parsed.deallocate() }
     guard parsed.parseTrailers(held.start, held.count, headLimits) == held.count else { return false }
+    // Framing and routing fields in a request's trailers are an attempt at something; in a response they are only dropped.
+    let forbidden = FieldID.bit(FieldID.contentLength) | FieldID.bit(FieldID.transferEncoding) | FieldID.bit(FieldID.host)
+    if isRequest && parsed.seen & forbidden != 0 { return false }
     var kept = ByteQueue()
     for k in 0..<parsed.count where parsed.fields[k].id == FieldID.other {
       let field = parsed.fields[k]

@@ -1,4 +1,5 @@
 // The fields that decide framing, persistence and routing, and the forms of the request target. Off the parser's inner loop.
+import CEpoll
 import Glibc
 import Runtime
 
@@ -33,6 +34,8 @@ extension MessageHead {
       if repeated && isRequest { return malformed }
       authority = v
       authorityCount = n
+      // Also where an absolute target replaces it, it has to be a host (RFC 9112 §3.2).
+      if isRequest && !authorityIsValid(p) { return malformed }
     case FieldID.expect:
       if isRequest && minor == 1 {
         if !equalsIgnoringCase(p + v, n, "100-continue") { return HeadFault.expectation.rawValue }
@@ -171,7 +174,7 @@ extension MessageHead {
   }
 
   @inline(__always)
-  private func authorityIsValid(_ p: Bytes) -> Bool {
+  func authorityIsValid(_ p: Bytes) -> Bool {
     var i = 0
     var plain = true
     while i < authorityCount {
@@ -183,6 +186,17 @@ extension MessageHead {
     return plain || portIsValid(p)
   }
 
+  /// An IPv6 address as text (RFC 3986 §3.2.2; nobody has made use of IPvFuture).
+  private func isAddress(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
+    if n < 2 || n > 45 { return false }
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 46) { text in
+      memcpy(text.baseAddress!, p, n)
+      text[n] = 0
+      var address = in6_addr()
+      return inet_pton(AF_INET6, text.baseAddress!, &address) == 1
+    }
+  }
+
   /// An IP literal in brackets, or a name without colons; then, if any, a colon and digits.
   @inline(never)
   private func portIsValid(_ p: Bytes) -> Bool {
@@ -190,7 +204,7 @@ extension MessageHead {
     let e = authority &+ authorityCount
     if p[i] == 0x5b {
       while i < e && p[i] != 0x5d { i &+= 1 }
-      if i == e || i == authority &+ 1 { return false }
+      if i == e || !isAddress(p + (authority &+ 1), i &- authority &- 1) { return false }
       i &+= 1
     } else {
       while i < e && p[i] != 0x3a {

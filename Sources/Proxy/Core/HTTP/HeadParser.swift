@@ -106,7 +106,10 @@ extension MessageHead {
     let table = characters
     let fieldsMax = limits.fieldsMax
     while true {
-      if i &+ 1 >= n { return i &- lineEnd > limits.headBytesMax ? HeadFault.fieldsTooLarge.rawValue : 0 }
+      if i &+ 1 >= n {
+        if i < n && p[i] != 13 && table[Int(p[i])] & CharacterClass.token == 0 { return HeadFault.malformed.rawValue }
+        return i &- lineEnd > limits.headBytesMax ? HeadFault.fieldsTooLarge.rawValue : 0
+      }
       if p[i] == 13 {
         if p[i &+ 1] != 10 { return HeadFault.malformed.rawValue }
         i &+= 2
