@@ -26,7 +26,7 @@ class ProxyProtocol(unittest.TestCase):
         cls.authority = cls.enterClassContext(Authority())
         certificate, key = cls.authority.issue("a", "DNS:a.test")
         cls.upstream = cls.enterClassContext(Upstream())
-        config = configuration(cls.upstream.port, listener={"proxy_protocol": True}, limits={"handshake_timeout": "1s"})
+        config = configuration(cls.upstream.port, listener={"proxy_protocol": True}, limits={"head_timeout": "1s"})
         config["listeners"].append({
             "address": loopback(free_port()), "proxy_protocol": True,
             "tls": {"certificates": [{"certificate": str(certificate), "key": str(key)}]}})

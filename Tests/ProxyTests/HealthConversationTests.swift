@@ -22,7 +22,9 @@ struct HealthConversationTests {
     Answer(text: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", outcome: .passed("status 200")),
     Answer(text: "HTTP/1.1 204 No Content\r\n\r\n", outcome: .passed("status 204")),
     Answer(text: "HTTP/1.0 200 OK\r\n\r\nup to the end", outcome: .passed("status 200")),
-    Answer(text: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok", outcome: .passed("status 200"), body: "ok"),
+    Answer(
+      text: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok",
+      outcome: .passed("status 200"), body: "ok"),
     Answer(text: "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", outcome: .passed("status 302"), statuses: [200...204, 300...399]),
     Answer(text: "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", outcome: .failed("status 503")),
     Answer(text: "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", outcome: .failed("status 302")),
@@ -31,8 +33,8 @@ struct HealthConversationTests {
     Answer(text: "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\ndown !", outcome: lacks, body: "up"),
     Answer(text: "HTTP/1.1 204 No Content\r\n\r\n", outcome: .failed("status 204, but the body lacks the expected text"), body: "up"),
     Answer(
-      text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhea\r\n5;x=y\r\nlthy.\r\n0\r\nX-Trailer: 1\r\n\r\n", outcome: .passed("status 200"),
-      body: "healthy"),
+      text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhea\r\n5;x=y\r\nlthy.\r\n0\r\nX-Trailer: 1\r\n\r\n",
+      outcome: .passed("status 200"), body: "healthy"),
     Answer(text: "HTTP/1.0 200 OK\r\n\r\nall is well", outcome: .passed("status 200"), body: "well"),
     Answer(text: "HTTP/1.0 200 OK\r\n\r\nall is bad", outcome: lacks, body: "well"),
     Answer(text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", outcome: .failed("the response body is malformed")),

@@ -157,7 +157,8 @@ struct UpstreamKeeperTests {
     defer { try? bench.stop() }
     try bench.control.call { [bench] _ in
       bench.names.value.table["33 _http._tcp.shop.test"] = .records([
-        .srv("b.shop.test", port: 9002, priority: 20, weight: 1, ttl: 300), .srv("a.shop.test", port: 9001, priority: 10, weight: 3, ttl: 300),
+        .srv("b.shop.test", port: 9002, priority: 20, weight: 1, ttl: 300),
+        .srv("a.shop.test", port: 9001, priority: 10, weight: 3, ttl: 300),
       ])
     }
     try bench.answer("a.shop.test", ["10.0.0.1"], ttl: 300)

@@ -28,7 +28,9 @@ extension Worker {
   func attempt(_ x: ExchangeRef, _ p: Bytes?, _ available: Int) -> Int {
     let pool = x.pointee.pool!
     x.pointee.attempts &+= 1
-    let slot = pool.pointee.balancer.pick(now: now, random: random.next(), key: x.pointee.hashKey, excluding: x.pointee.tried)
+    var slot = pool.pointee.balancer.pick(now: now, random: random.next(), key: x.pointee.hashKey, excluding: x.pointee.tried)
+    // All were tried: what was refused or reset may pass at the second try.
+    if slot < 0 && !x.pointee.tried.isEmpty { slot = pool.pointee.balancer.pick(now: now, random: random.next(), key: x.pointee.hashKey) }
     guard slot >= 0 else {
       fail(x, x.pointee.attempts > 1 ? .upstreamUnreachable : .noHealthyEndpoint)
       return 0

@@ -148,15 +148,17 @@ extension Worker {
     source.source.ptr = UnsafeMutableRawPointer(x)
     source.read_callback = HTTP2Callbacks.readDownstream
     let stream = x.pointee.downstreamID
-    if framing == .none {
-      nghttp2_submit_response(h.pointee.session, stream, fieldList, count, nil)
-    } else {
-      nghttp2_submit_response(h.pointee.session, stream, fieldList, count, &source)
-    }
-    x.pointee.downstreamBodyless = framing == .none
-    // The body, if any, has not been queued: the frame callback defers, and only the head is packed here.
-    packHTTP2(h)
     enqueueFlush(x.pointee.downstream!)
+    if framing == .none {
+      // Packing this frame would end the stream, and with it the exchange, under the caller's feet: it is copied and goes out later.
+      for i in 0..<count { fieldList[i].flags = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue) }
+      x.pointee.downstreamBodyless = true
+      nghttp2_submit_response(h.pointee.session, stream, fieldList, count, nil)
+      return
+    }
+    nghttp2_submit_response(h.pointee.session, stream, fieldList, count, &source)
+    // The body has not been queued: its callback defers, and only the head is packed here.
+    packHTTP2(h)
   }
 
   func submitHTTP2Interim(_ x: ExchangeRef, _ p: Bytes) {

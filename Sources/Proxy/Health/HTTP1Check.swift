@@ -47,10 +47,12 @@ final class HTTP1Check: HealthConversation {
     var n = count
     while true {
       let k = head.parseResponse(p, n, Self.limits)
-      if k < 0 { return .failed(k == HeadFault.fieldsTooLarge.rawValue ? "the response head is too large" : "the answer is no HTTP response") }
+      // The parser bounds the field lines; a status line that does not end is bounded here.
+      if k == HeadFault.fieldsTooLarge.rawValue || k == 0 && n > Self.limits.headBytesMax + 1024 {
+        return .failed("the response head is too large")
+      }
+      if k < 0 { return .failed("the answer is no HTTP response") }
       if k == 0 {
-        // The parser bounds the field lines; this bounds a status line that does not end, too.
-        if n > Self.limits.headBytesMax + 1024 { return .failed("the response head is too large") }
         input.append(contentsOf: UnsafeBufferPointer(start: p, count: n))
         return nil
       }

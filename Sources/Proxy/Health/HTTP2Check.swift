@@ -58,7 +58,8 @@ final class HTTP2Check: HealthConversation {
       }
       // libnghttp2 copies the fields.
       var source = nghttp2_data_provider(source: nghttp2_data_source(), read_callback: HTTP2Check.readPayload)
-      let stream = isGRPC
+      let stream =
+        isGRPC
         ? nghttp2_submit_request(session, nil, fields, fields.count, &source, nil)
         : nghttp2_submit_request(session, nil, fields, fields.count, nil, nil)
       if stream < 0 { outcome = .failed("the HTTP/2 request cannot be made: \(HTTP2Check.text(stream))") }
