@@ -37,7 +37,7 @@ build: setup-run ## build .build/release/tidegate
 run: build ## build, then start the quickstart: a gateway, two upstreams, a status line a second
 	@ops/quickstart --binary $(BINARY) $(QUICKSTART)
 
-test: setup lint test-unit build test-integration ## everything that must pass: lint, unit tests, release build, integration tests, a short fuzz run
+test: setup lint test-unit build test-integration ## everything that must pass: lint, unit, build, integration, a short fuzz run
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SECONDS_IN_TEST)
 	@echo "make test: all passed"
 

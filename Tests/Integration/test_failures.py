@@ -70,8 +70,8 @@ class Ends(GatewayTestCase):
 
         def answer(x):
             x.respond()
-            closing.set()
             x.close()
+            closing.set()
         wire = self.wire()
         for _ in range(10):
             self.upstream.on("/", answer)

@@ -112,7 +112,7 @@ struct NodeObserverTests {
     let files = WriterFixture()
     let fixture = try ExchangeFixture()
     let log = try AccessLog(
-      path: files.file("access.log"), workers: 1, registry: fixture.registry, log: files.log, time: ManualTime())
+      path: files.file("access.log"), workers: 1, registry: fixture.registry, log: files.log, cells: files.cells, time: ManualTime())
     let observer = NodeObserver(fixture.registry, accessLog: log)
     observer.exchangeEnded(fixture.exchange, fixture.worker, NamedRoutes())
     fixture.exchange.pointee.responseIsComplete = false
@@ -137,7 +137,7 @@ struct NodeObserverTests {
   func overload() throws {
     let files = WriterFixture()
     let fixture = try ExchangeFixture()
-    let log = try AccessLog(path: "/dev/full", workers: 1, registry: fixture.registry, log: files.log, time: ManualTime())
+    let log = try AccessLog(path: "/dev/full", workers: 1, registry: fixture.registry, log: files.log, cells: files.cells)
     let observer = NodeObserver(fixture.registry, accessLog: log)
     var logged = 0
     while fixture.worker.cells.value(log.core.metrics.dropped) < 10 {
@@ -154,7 +154,7 @@ struct NodeObserverTests {
   func otherWorker() throws {
     let files = WriterFixture()
     let fixture = try ExchangeFixture(index: 1)
-    let log = try AccessLog(path: files.file("access.log"), workers: 1, registry: fixture.registry, log: files.log)
+    let log = try AccessLog(path: files.file("access.log"), workers: 1, registry: fixture.registry, log: files.log, cells: files.cells)
     let observer = NodeObserver(fixture.registry, accessLog: log)
     observer.exchangeEnded(fixture.exchange, fixture.worker, NamedRoutes())
     log.close()
@@ -173,7 +173,7 @@ struct AccessLogTests {
   @Test("closing writes all that waits; closing twice and logging afterwards do no harm")
   func closes() throws {
     let files = WriterFixture()
-    let log = try AccessLog(path: files.file("access.log"), workers: 2, registry: MetricRegistry(), log: files.log)
+    let log = try AccessLog(path: files.file("access.log"), workers: 2, registry: MetricRegistry(), log: files.log, cells: files.cells)
     for i in 0..<3000 { #expect(append(log, lane: i % 2)) }
     log.close()
     log.close()
@@ -184,7 +184,7 @@ struct AccessLogTests {
   @Test("reopening by signal makes the file anew")
   func reopens() throws {
     let files = WriterFixture()
-    let log = try AccessLog(path: files.file("access.log"), workers: 1, registry: MetricRegistry(), log: files.log)
+    let log = try AccessLog(path: files.file("access.log"), workers: 1, registry: MetricRegistry(), log: files.log, cells: files.cells)
     #expect(append(log))
     rename(files.file("access.log"), files.file("access.log.1"))
     log.reopen()
@@ -200,7 +200,7 @@ struct AccessLogTests {
     let reader = open(files.file("access.log"), O_RDONLY | O_NONBLOCK)
     defer { close(reader) }
     do {
-      let log = try AccessLog(path: files.file("access.log"), workers: 1, registry: MetricRegistry(), log: files.log)
+      let log = try AccessLog(path: files.file("access.log"), workers: 1, registry: MetricRegistry(), log: files.log, cells: files.cells)
       #expect(append(log))
     }
     var bytes = [UInt8](repeating: 0, count: 64)

@@ -35,7 +35,15 @@ final class WriterFixture {
 
   func file(_ name: String) -> String { "\(folder)/\(name)" }
 
-  func text(_ name: String = "access.log") -> String? { try? String(contentsOfFile: file(name), encoding: .utf8) }
+  /// The first MiB of a file; nil when there is none.
+  func text(_ name: String = "access.log") -> String? {
+    let descriptor = open(file(name), O_RDONLY)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    let count = read(descriptor, &bytes, bytes.count)
+    return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+  }
 
   var dropped: UInt64 { cells.value(metrics.dropped) }
   var errors: UInt64 { cells.value(metrics.errors) }

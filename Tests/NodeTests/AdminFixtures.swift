@@ -24,7 +24,7 @@ final class ScriptedSource: AdminSource, @unchecked Sendable {
 }
 
 /// An admin application over scripted parts.
-struct AdminFixture {
+final class AdminFixture {
   let source = ScriptedSource()
   let time = ManualTime()
   let registry = MetricRegistry()
@@ -42,6 +42,8 @@ struct AdminFixture {
       options, identity: AdminIdentity(name: "edge-1", version: "1.2.3", workers: 2, started: time.monotonic()), statistics: statistics,
       source: source, time: time)
   }
+
+  deinit { cells.deallocate() }
 
   /// The response, reports and outcome filled in as the source has them; nothing is done to the source.
   func response(_ request: LocalRequest) -> LocalResponse {
@@ -89,7 +91,9 @@ extension LocalResponse {
 }
 
 extension EndpointReport {
-  static func made(_ port: UInt16, healthy: Bool = true, ejectedFor: UInt64 = 0, requests: UInt64 = 0, failures: UInt64 = 0) -> EndpointReport {
+  static func made(
+    _ port: UInt16, healthy: Bool = true, ejectedFor: UInt64 = 0, requests: UInt64 = 0, failures: UInt64 = 0
+  ) -> EndpointReport {
     EndpointReport(
       id: UInt64(port), address: SocketAddress(ipv4: 0x7f00_0001, port: port), host: "127.0.0.1", isHealthy: healthy,
       holds: healthy ? [] : .failedCheck, ejectedFor: ejectedFor, weight: 1, isSameZone: true, priority: 0, active: 1, connections: 3,

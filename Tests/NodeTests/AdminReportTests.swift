@@ -26,6 +26,7 @@ final class RunningWorker: @unchecked Sendable {
   deinit {
     worker.post { $0.stop() }
     ended.wait()
+    worker.cells.deallocate()
   }
 
   /// Runs `body` on the worker's thread and waits for it.
@@ -58,6 +59,7 @@ struct AdminReportTests {
   @Test("a worker reports its endpoints as they are")
   func report() throws {
     let worker = try Worker(WorkerOptions(index: 0, count: 1, seed: 1, cells: MetricCells(), metrics: EngineMetrics(MetricRegistry())))
+    defer { worker.cells.deallocate() }
     #expect(worker.report() == WorkerReport())
     let (snapshot, listing) = catalog()
     worker.adopt(snapshot, listings: [listing])
@@ -156,6 +158,7 @@ struct AdminPollTests {
     let asker = try RunningWorker(9, metrics: metrics)
     let running = try RunningWorker(0, metrics: metrics)
     let hung = try Worker(WorkerOptions(index: 1, count: 2, seed: 1, cells: MetricCells(), metrics: metrics))
+    defer { hung.cells.deallocate() }
     #expect(poll([hung, running.worker], on: asker, within: 50_000_000).count == 1)
   }
 

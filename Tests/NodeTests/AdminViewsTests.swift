@@ -13,7 +13,8 @@ struct AdminViewsTests {
     fixture.cells.add(fixture.traffic.responses(class: 5), 1)
     fixture.cells.add(fixture.traffic.errors, 1)
     for value in 1...100 { fixture.cells.record(fixture.traffic.duration, UInt64(value)) }
-    let catalog = UpstreamReport.made("catalog", [.made(9001, requests: 7), .made(9002, healthy: false, ejectedFor: 5_000_000, failures: 3)])
+    let catalog = UpstreamReport.made(
+      "catalog", [.made(9001, requests: 7), .made(9002, healthy: false, ejectedFor: 5_000_000, failures: 3)])
     fixture.source.reports = [
       WorkerReport(connections: 3, exchanges: 2, bufferBytes: 512, revision: 3, upstreams: [catalog]),
       WorkerReport(connections: 4, exchanges: 0, bufferBytes: 512, revision: 3, upstreams: [catalog, .made("empty", [])]),
@@ -111,7 +112,8 @@ struct AdminViewsTests {
     ] { #expect(lines.contains(Substring(line)), "\(line)") }
     let families = lines.filter { $0.hasPrefix("# TYPE ") }.compactMap { $0.split(separator: " ").dropFirst(2).first }
     #expect(Set(families).count == families.count)
-    #expect(Set(lines.filter { !$0.hasPrefix("#") }.compactMap { $0.split(separator: " ").first }).count == lines.count { !$0.hasPrefix("#") })
+    let samples = lines.filter { !$0.hasPrefix("#") }.compactMap { $0.split(separator: " ").first }
+    #expect(Set(samples).count == samples.count)
   }
 }
 

@@ -34,7 +34,9 @@ struct EndpointSourceTests {
   @Test("priorities of a service are counted, on top of the endpoint's own")
   func priorities() {
     let source = EndpointSource(EndpointOptions(host: "_http._tcp.shop.test", port: 0, isService: true, priority: 1))
-    source.endpoints = [resolved("10.0.0.1:1", priority: 10), resolved("10.0.0.2:2", priority: 10), resolved("10.0.0.3:3", priority: 65535)]
+    source.endpoints = [
+      resolved("10.0.0.1:1", priority: 10), resolved("10.0.0.2:2", priority: 10), resolved("10.0.0.3:3", priority: 65535),
+    ]
     #expect(source.described().map(\.description.priority) == [1, 1, 2])
     let many = EndpointSource(EndpointOptions(host: "_a._tcp.test", port: 0, isService: true, priority: 250))
     many.endpoints = (0..<20).map { resolved("10.0.0.\($0 + 1):1", priority: $0) }

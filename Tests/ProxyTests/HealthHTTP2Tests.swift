@@ -132,7 +132,8 @@ struct HealthHTTP2Tests {
     let (fields, body) = try requests.get()
     let expected = [
       ":method": "POST", ":scheme": "http", ":path": "/grpc.health.v1.Health/Check", ":authority": "localhost:\(server.port)",
-      "content-type": "application/grpc", "te": "trailers", "user-agent": "tidegate-health", "grpc-timeout": "\(Int(healthDeadline) * 1000)m",
+      "content-type": "application/grpc", "te": "trailers", "user-agent": "tidegate-health",
+      "grpc-timeout": "\(Int(healthDeadline) * 1000)m",
     ]
     #expect(fields == expected)
     #expect(body == GRPCHealth.request(service: "shop"))

@@ -18,14 +18,19 @@ final class RegistryBench: Sendable {
   let registry: OnWorker<UpstreamRegistry>
   let changes = Awaited<SeenListing>()
   let events = Awaited<String>()
+  /// All that was asked of the name server, after each of its turns.
+  let questions = Awaited<[String]>()
 
   /// TTLs of 0 are taken at their word here, so that a test need not wait for a second.
   init() throws {
     let control = try ControlWorker()
     let names = OnWorker(try TinyNameServer())
-    let (changes, events) = (changes, events)
+    let (changes, events, questions) = (changes, events, questions)
     registry = try control.call { worker in
-      worker.watch(names.value.udp, readable: true, writable: false) { _ in names.value.turn() }
+      worker.watch(names.value.udp, readable: true, writable: false) { _ in
+        names.value.turn()
+        questions.put(names.value.asked)
+      }
       var limits = ResolverLimits()
       limits.ttlSecondsMin = 0
       limits.tries = 1
@@ -65,6 +70,12 @@ final class RegistryBench: Sendable {
 
   func asked(_ name: String) throws -> Int {
     try control.call { [names] _ in names.value.asked.count { $0 == "1 \(name)" } }
+  }
+
+  /// Waits until the name has been asked for so many more times.
+  func ask(_ name: String, _ count: Int) throws {
+    let wanted = try asked(name) + count
+    try questions.first { $0.last.map { $0.count { $0 == "1 \(name)" } >= wanted } == true ? true : nil }
   }
 }
 
@@ -134,6 +145,7 @@ struct UpstreamKeeperTests {
       #expect(keeper.listing.addresses.count == 1)
       #expect(keeper.isResolved && keeper.resolveFailures.map(\.kind) == [.noSuchName])
     }
+    try bench.ask("shop.test", 1)  // and fails again
     try bench.answer("shop.test", ["10.0.0.2"])
     #expect(try bench.events.get(1) == "a: shop.test again")
     #expect(try bench.changes.get(1).addresses == ["10.0.0.2:80"])
@@ -181,6 +193,10 @@ struct UpstreamKeeperTests {
     try bench.answer("shop.test", ["127.0.0.1"])
     _ = try bench.update([checkedUpstream([EndpointOptions(host: "shop.test", port: origin.server.port)])])
     #expect(try bench.changes.get().holds == [[]], "a start waits for nobody")
+    try bench.control.call { [bench] _ in
+      let cell = bench.registry.value.keepers[0].listing.listing.entries[0].cell
+      #expect(cell.pointer.pointee.rampSince == 0, "nor begins slowly")
+    }
     try bench.answer("shop.test", ["127.0.0.1", "127.0.0.2"])
     #expect(try bench.changes.get(1).holds == [[], .unchecked])
     try origin.await(10)

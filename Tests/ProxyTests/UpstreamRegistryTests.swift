@@ -79,14 +79,12 @@ struct UpstreamRegistryTests {
     try bench.answer("b.test", ["10.0.0.2"])
     _ = try bench.update([named("a", ["a.test"]), named("b", ["b.test"])])
     try bench.changes.get(1)
+    let before = try keepers()
     #expect(try bench.update([named("b", ["b.test"])]).count == 1)
     let asked = try bench.asked("a.test")
-    // The name that stays is asked again and again: its tenth new address shows that the other's turn has passed as often.
-    for n in 1...10 {
-      try bench.answer("b.test", ["10.0.1.\(n)"])
-      try bench.changes.first { $0.contains { $0.addresses == ["10.0.1.\(n):80"] } ? true : nil }
-    }
+    try bench.ask("b.test", 10)  // the other's turn would have come as often
     #expect(try bench.asked("a.test") <= asked + 1)
+    #expect(before.value[0].listing.addresses.count == 1, "its listing serves whoever still uses it")
   }
 
   @Test("equal names do not share a keeper")

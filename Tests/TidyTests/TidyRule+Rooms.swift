@@ -15,7 +15,7 @@ enum House {
     "Gateway": ["Runtime", "Proxy", "Cache", "VTL", "CZlib", "CBrotli", "JWTKit"],
     "Node": [
       "Runtime", "Proxy", "Cache", "VTL", "Gateway", "Gossip", "CEpoll", "COpenSSL", "CRocksDB", "CLZ4", "Yams", "CYaml",
-      "Foundation",
+      "Foundation", "Dispatch",
     ],
     "tidegate": ["Node", "ArgumentParser", "Foundation"],
   ]

@@ -1,5 +1,5 @@
-// Owns: the node's numbers as sums over all cells: for /stats, /metrics and the status line of `make run`. What workers must be asked for is
-// in their reports.
+// Owns: the node's numbers as sums over all cells: for /stats, /metrics and the status line of `make run`. What workers must be asked
+// for is in their reports.
 import Proxy
 import Runtime
 import Synchronization

@@ -11,7 +11,7 @@ public final class AccessLog: Sendable {
   let core: Core
   private let thread: Mutex<pthread_t?>
 
-  /// Where the writer counts; to be collected beside the workers' cells.
+  /// Where the writer counts; to be collected beside the workers' cells. They outlive the log.
   public var cells: MetricCells { core.cells }
 
   /// Opens the file and starts the writer.
@@ -19,11 +19,14 @@ public final class AccessLog: Sendable {
   ///   - workers: how many will log; their `index` is below.
   ///   - logsQueries: also write the query of each target. Off by default: queries carry what must not be kept, such as tokens.
   ///   - log: hears when the file cannot be written.
+  ///   - cells: where the writer, and nobody else, counts.
   /// - Throws: why the file cannot be opened.
   public init(
-    path: String, workers: Int, registry: MetricRegistry, log: NodeLog, logsQueries: Bool = false, time: any TimeSource = SystemTime()
+    path: String, workers: Int, registry: MetricRegistry, log: NodeLog, logsQueries: Bool = false, cells: MetricCells = MetricCells(),
+    time: any TimeSource = SystemTime()
   ) throws(AccessLogFault) {
-    core = try Core(path: path, workers: workers, registry: registry, log: log, logsQueries: logsQueries, time: time)
+    core = try Core(
+      path: path, workers: workers, metrics: AccessLogMetrics(registry), cells: cells, log: log, logsQueries: logsQueries, time: time)
     thread = Mutex(AccessLog.start(core))
   }
 
@@ -78,15 +81,16 @@ public final class AccessLog: Sendable {
     let lanes: UnsafeMutablePointer<AccessLogLane>
     let laneCount: Int
     let metrics: AccessLogMetrics
-    let cells = MetricCells()
+    let cells: MetricCells
     private let writer: AccessLogWriter
     private let wishes = Atomic<UInt8>(0)
     private let bell: Int32
 
     init(
-      path: String, workers: Int, registry: MetricRegistry, log: NodeLog, logsQueries: Bool, time: any TimeSource
+      path: String, workers: Int, metrics: AccessLogMetrics, cells: MetricCells, log: NodeLog, logsQueries: Bool, time: any TimeSource
     ) throws(AccessLogFault) {
-      metrics = AccessLogMetrics(registry)
+      self.metrics = metrics
+      self.cells = cells
       bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
       guard bell >= 0 else { throw AccessLogFault(path: path, errno: errno) }
       laneCount = workers

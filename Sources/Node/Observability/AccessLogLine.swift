@@ -168,7 +168,9 @@ private struct LineCursor {
       out[count &+ i] = c
       i &+= 1
     }
-    if i == n { count &+= n } else {
+    if i == n {
+      count &+= n
+    } else {
       count = start
       putEscaped(text.start, n)
     }

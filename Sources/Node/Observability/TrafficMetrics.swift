@@ -3,15 +3,11 @@ import Proxy
 import Runtime
 
 /// Handles of what is counted for every exchange.
-///
-/// SAFETY: (@unchecked Sendable) `classes` is written by `init` and only read afterwards. It is never freed: handles live as long as
-/// the process, as the cells that they name do.
-public struct TrafficMetrics: @unchecked Sendable {
+public struct TrafficMetrics: Sendable {
   public static let classNames: [String] = ["1xx", "2xx", "3xx", "4xx", "5xx"]
 
   /// By the status's first digit; 0 (no response was begun) and what lies beyond 5 count nowhere.
-  let classes: UnsafePointer<CounterHandle>
-  static let classSlots = 6
+  private let classes: InlineArray<6, CounterHandle>
   /// Microseconds from the request's head to the end of its response.
   public let duration: HistogramHandle
   /// Microseconds from the request's departure to the response's first byte.
@@ -21,14 +17,13 @@ public struct TrafficMetrics: @unchecked Sendable {
   public let errors: CounterHandle
 
   public init(_ registry: MetricRegistry) {
-    let classes = UnsafeMutablePointer<CounterHandle>.allocate(capacity: TrafficMetrics.classSlots)
-    classes.initialize(repeating: .discard, count: TrafficMetrics.classSlots)
+    var classes = InlineArray<6, CounterHandle>(repeating: .discard)
     for (i, name) in TrafficMetrics.classNames.enumerated() {
       classes[i + 1] = made { () throws(MetricError) in
         try registry.counter("tidegate_responses_total", help: "Responses to requests, by class of status.", labels: ["class": name])
       }
     }
-    self.classes = UnsafePointer(classes)
+    self.classes = classes
     duration = made { () throws(MetricError) in
       try registry.histogram(
         "tidegate_request_duration_seconds", help: "Time from a request's head to the end of its response.", ladder: .latency)
@@ -54,7 +49,7 @@ public struct TrafficMetrics: @unchecked Sendable {
   func count(_ x: ExchangeRef, _ cells: MetricCells) {
     let status = x.pointee.status
     let digit = Int(status / 100)
-    cells.add(classes[digit < TrafficMetrics.classSlots ? digit : 0])
+    cells.add(classes[digit < classes.count ? digit : 0])
     cells.record(duration, (x.pointee.ended &- x.pointee.started) / 1000)
     if let elapsed = x.firstByteElapsed { cells.record(upstreamFirstByte, elapsed / 1000) }
     cells.add(bytesReceived, UInt64(truncatingIfNeeded: x.pointee.bytesReceived))

@@ -85,6 +85,7 @@ public final class UpstreamKeeper {
   // MARK: names
 
   private func ask(_ source: EndpointSource) {
+    if isStopped { return }
     let kind: ResolveKind = source.options.isService ? .service : .address
     resolver.resolve(source.options.host, port: source.options.port, kind: kind) { [weak self] result in
       guard let self, !isStopped else { return }

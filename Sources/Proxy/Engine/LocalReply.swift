@@ -216,13 +216,22 @@ extension Worker {
 
   /// Hands what a client sends on an upgraded connection to its local handler.
   func readLocalTunnel(_ c: ConnectionRef, _ x: ExchangeRef) {
+    // What the handler does may end the exchange and the connection, so they are looked at anew after each call.
+    let generation = c.pointee.generation
     if !c.pointee.input.isEmpty {
       let early = Array(UnsafeBufferPointer(start: c.pointee.input.start, count: c.pointee.input.count))
       c.pointee.input.release(pool)
       x.pointee.reply?._withUnsafeGuaranteedRef { $0.received?(early) }
     }
-    let generation = c.pointee.generation
+    var turns = 0
     while c.pointee.generation == generation {
+      if !c.pointee.output.isEmpty || turns == Worker.readsPerTurn {
+        // A client that does not take the answers is not read from.
+        c.pointee.readPending = true
+        if c.pointee.output.isEmpty { enqueueReady(c) }
+        return
+      }
+      turns &+= 1
       let r = read(c, receive, Worker.receiveBytes)
       if r == ReadResult.again { return }
       if r <= 0 {
@@ -230,9 +239,11 @@ extension Worker {
         if c.pointee.generation == generation { endTunnel(x) }
         return
       }
+      let drained = c.pointee.drained && !c.pointee.sawEnd
       setDeadline(c, limits.tunnelTimeout)
       let bytes = Array(UnsafeBufferPointer(start: receive, count: r))
       x.pointee.reply?._withUnsafeGuaranteedRef { $0.received?(bytes) }
+      if drained { return }
     }
   }
 

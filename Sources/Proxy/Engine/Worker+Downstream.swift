@@ -94,7 +94,10 @@ extension Worker {
       enqueueFlush(c)
     case .http1, .tunnel:
       if let u = c.pointee.exchange?.pointee.upstream { resumeUpstreamReading(c.pointee.exchange!, u) }
-      if let x = c.pointee.exchange, x.pointee.isLocal { localWritable(x) }
+      if let x = c.pointee.exchange, x.pointee.isLocal {
+        if c.pointee.wire == .tunnel && c.pointee.readPending { enqueueReady(c) }
+        localWritable(x)
+      }
     case .proxyHeader, .handshake: break
     }
   }

@@ -158,8 +158,9 @@ public final class Worker: @unchecked Sendable {
         if let c = ConnectionRef.of(token: event.token) { dispatch(c, event.ready) }
       }
       if readyCount > 0 { resumeReady() }
-      if flushCount > 0 { flushQueued() }
       fireTimers()
+      // Last, so that what timers answered goes out with this turn and not with whatever wakes the next one.
+      if flushCount > 0 { flushQueued() }
       if isDraining { checkDrained() }
     }
     closeEverything()

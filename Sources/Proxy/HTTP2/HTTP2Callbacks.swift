@@ -92,12 +92,10 @@ enum HTTP2Callbacks {
 
 /// Field lists for libnghttp2 out of HTTP/1 heads.
 enum HTTP2Fields {
-  /// Names and values stay where they are: the frame is packed before they go.
-  static let inPlace = UInt8(NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue)
-
   @inline(__always)
   static func field(_ name: UnsafePointer<UInt8>, _ n: Int, _ value: UnsafePointer<UInt8>, _ v: Int) -> nghttp2_nv {
-    nghttp2_nv(name: Bytes(mutating: name), value: Bytes(mutating: value), namelen: n, valuelen: v, flags: inPlace)
+    let flags = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)  // libnghttp2 copies both
+    return nghttp2_nv(name: Bytes(mutating: name), value: Bytes(mutating: value), namelen: n, valuelen: v, flags: flags)
   }
 
   @inline(__always)
@@ -128,8 +126,7 @@ enum HTTP2Fields {
     for k in 0..<head.count {
       let f = head.fields[k]
       lower(copy + Int(f.name), Int(f.nameCount))
-      var nv = field(copy + Int(f.name), Int(f.nameCount), copy + Int(f.value), Int(f.valueCount))
-      nv.flags = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)
+      let nv = field(copy + Int(f.name), Int(f.nameCount), copy + Int(f.value), Int(f.valueCount))
       fields.append(nv)
     }
     nghttp2_submit_trailer(session, stream, fields, fields.count)

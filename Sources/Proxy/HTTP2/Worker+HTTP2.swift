@@ -84,8 +84,8 @@ extension Worker {
     return true
   }
 
-  /// Packs frames that wait into `plain`; called at once after a submit whose fields lie in a buffer that will change.
-  func packHTTP2(_ h: HTTP2Ref) {
+  /// Packs frames that wait into `plain`.
+  private func packHTTP2(_ h: HTTP2Ref) {
     while h.pointee.plain.count < 262_144 {
       var data: UnsafePointer<UInt8>?
       let n = nghttp2_session_mem_send(h.pointee.session, &data)

@@ -140,7 +140,8 @@ extension Worker {
 
   // MARK: responses
 
-  /// Submits the head that `response` describes at `p`; the frame is packed before `p` changes.
+  /// Submits the head that `response` describes at `p`. Frames are packed at the end of the turn only: packing may close streams, hence
+  /// free exchanges, and must not happen inside libnghttp2's callbacks (its programmers' guide, Remarks).
   func submitHTTP2Response(_ x: ExchangeRef, _ p: Bytes, framing: BodyFraming) {
     let h = x.pointee.downstream!.pointee.http2!
     let count = putHTTP2Fields(x, p, interim: false)
@@ -149,16 +150,12 @@ extension Worker {
     source.read_callback = HTTP2Callbacks.readDownstream
     let stream = x.pointee.downstreamID
     enqueueFlush(x.pointee.downstream!)
+    x.pointee.downstreamBodyless = framing == .none
     if framing == .none {
-      // Packing this frame would end the stream, and with it the exchange, under the caller's feet: it is copied and goes out later.
-      for i in 0..<count { fieldList[i].flags = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue) }
-      x.pointee.downstreamBodyless = true
       nghttp2_submit_response(h.pointee.session, stream, fieldList, count, nil)
-      return
+    } else {
+      nghttp2_submit_response(h.pointee.session, stream, fieldList, count, &source)
     }
-    nghttp2_submit_response(h.pointee.session, stream, fieldList, count, &source)
-    // The body has not been queued: its callback defers, and only the head is packed here.
-    packHTTP2(h)
   }
 
   func submitHTTP2Interim(_ x: ExchangeRef, _ p: Bytes) {
@@ -166,7 +163,6 @@ extension Worker {
     let count = putHTTP2Fields(x, p, interim: true)
     nghttp2_submit_headers(
       h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), x.pointee.downstreamID, nil, fieldList, count, nil)
-    packHTTP2(h)
     enqueueFlush(x.pointee.downstream!)
   }
 

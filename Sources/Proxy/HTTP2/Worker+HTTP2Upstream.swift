@@ -145,7 +145,6 @@ extension Worker {
     h.pointee.first?.pointee.upstreamPrevious = x
     h.pointee.first = x
     h.pointee.streams &+= 1
-    packHTTP2(h)
     enqueueFlush(u)
     setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.firstByte)
     if !x.pointee.requestIsComplete && p != nil { resumeRequest(x) }
