@@ -70,8 +70,9 @@ class Ends(GatewayTestCase):
 
         def answer(x):
             x.respond()
-            x.close()
+            x.socket.shutdown(2)
             closing.set()
+            x.close()
         wire = self.wire()
         for _ in range(10):
             self.upstream.on("/", answer)

@@ -158,6 +158,45 @@ struct AccessLogWriterTests {
     #expect(fixture.errors == 0 && fixture.sayings == 0)
   }
 
+  @Test("a line that was cut goes on where it was, whatever other lanes have meanwhile")
+  func cutLine() throws {
+    let fixture = WriterFixture(lanes: 2, capacity: 1 << 18)
+    let path = fixture.file("pipe")
+    mkfifo(path, 0o600)
+    let reader = open(path, O_RDONLY | O_NONBLOCK)
+    defer { close(reader) }
+    let writer = try fixture.writer(path)
+    let long = String(repeating: "x", count: 100_000) + "\n"
+    #expect(fixture.lanes.append(long, lane: 1))
+    #expect(!writer.drain(), "the pipe takes less than that")
+    #expect(fixture.lanes.append("other\n", lane: 0))
+    var buffer = [UInt8](repeating: 0, count: 1 << 17)
+    let first = read(reader, &buffer, buffer.count)
+    var bytes = Array(buffer[..<max(first, 0)])
+    #expect(writer.drain())
+    let second = read(reader, &buffer, buffer.count)
+    bytes += buffer[..<max(second, 0)]
+    #expect(String(decoding: bytes, as: UTF8.self) == long + "other\n")
+  }
+
+  @Test("a writer that keeps up may be called again, one that cannot write is not called in vain")
+  func bell() throws {
+    let fixture = WriterFixture(capacity: 1 << 20)
+    let writer = try fixture.writer()
+    let full = try fixture.writer("/dev/full")
+    let much = String(repeating: "x", count: AccessLogLimits.callBytes) + "\n"
+    for _ in 0..<3 {
+      #expect(fixture.lanes.append(much))
+      #expect(fixture.lanes.rings == 1)
+      #expect(writer.drain())
+    }
+    #expect(fixture.lanes.append(much))
+    #expect(fixture.lanes.rings == 1)
+    #expect(!full.drain())
+    #expect(fixture.lanes.append(much))
+    #expect(fixture.lanes.rings == 0)
+  }
+
   @Test("a line that the old file holds in part does not go on in the new one")
   func tornLine() throws {
     let fixture = WriterFixture(capacity: 1 << 18)

@@ -2,6 +2,7 @@ import CEpoll
 import Foundation
 import Glibc
 import Runtime
+import Synchronization
 import Testing
 
 @testable import Node
@@ -160,6 +161,27 @@ struct AdminPollTests {
     let hung = try Worker(WorkerOptions(index: 1, count: 2, seed: 1, cells: MetricCells(), metrics: metrics))
     defer { hung.cells.deallocate() }
     #expect(poll([hung, running.worker], on: asker, within: 50_000_000).count == 1)
+  }
+
+  @Test("an answer that comes after the deadline changes nothing")
+  func late() throws {
+    let asker = try RunningWorker(9, metrics: metrics)
+    let late = try Worker(WorkerOptions(index: 1, count: 2, seed: 1, cells: MetricCells(), metrics: metrics))
+    defer { late.cells.deallocate() }
+    let calls = Atomic<Int>(0)
+    let done = DispatchSemaphore(value: 0)
+    asker.worker.post { worker in
+      WorkerPoll.reports(of: [late], on: worker, within: 20_000_000) { _ in
+        calls.add(1, ordering: .relaxed)
+        done.signal()
+      }
+    }
+    done.wait()
+    // Its loop takes what was posted, answers, and ends.
+    late.post { $0.stop() }
+    late.run()
+    asker.sync { _ in }
+    #expect(calls.load(ordering: .relaxed) == 1)
   }
 
   @Test("the application answers over a socket, at once and later, and does what it is asked")

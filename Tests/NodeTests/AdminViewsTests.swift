@@ -135,6 +135,19 @@ struct LatencyWindowTests {
     }
   }
 
+  @Test("a snapshot that comes late does not make the window longer than it must be")
+  func late() {
+    var window = LatencyWindow()
+    var snapshot = HistogramSnapshot()
+    for milliseconds in [UInt64(0), 500, 1000] {
+      window.add(snapshot, at: at(milliseconds))
+      snapshot.record(1)
+    }
+    #expect(window.recent(snapshot, at: at(1400)).total == 3)
+    #expect(window.recent(snapshot, at: at(1600)).total == 2)
+    #expect(window.recent(snapshot, at: at(9000)).total == 1)
+  }
+
   @Test("before the first snapshot all counts")
   func empty() {
     var snapshot = HistogramSnapshot()

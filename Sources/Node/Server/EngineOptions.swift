@@ -39,7 +39,8 @@ extension ForwardingOptions {
 }
 
 extension UpstreamOptions {
-  init(_ upstream: Configuration.Upstream, zone: String?) throws(CompileFault) {
+  /// - Parameter tls: a context for `upstream.tls`, where it has one.
+  init(_ upstream: Configuration.Upstream, zone: String?, tls: TLSClientContext?) {
     let endpoints = upstream.endpoints.map { endpoint in
       // Without zones on either side everything is near.
       let near = zone == nil || endpoint.zone == nil || endpoint.zone == zone
@@ -59,24 +60,11 @@ extension UpstreamOptions {
     fingerprint = StableHash.hash("\(upstream) \(zone ?? "")")
     speaksHTTP2 = upstream.protocol == .http2
     rewritesHost = upstream.host == .endpoint
-    try takeTLS(upstream)
+    self.tls = tls
+    serverName = upstream.tls?.serverName
     takeBalance(upstream)
     takeHealth(upstream)
     takeBounds(upstream)
-  }
-
-  private mutating func takeTLS(_ upstream: Configuration.Upstream) throws(CompileFault) {
-    guard let settings = upstream.tls else { return }
-    serverName = settings.serverName
-    do throws(TLSFault) {
-      tls = try TLSClientContext(
-        TLSClientOptions(
-          verify: settings.verify, trustPath: settings.trust,
-          certificate: settings.clientCertificate.map { TLSCertificateFiles(certificatePath: $0.certificate, keyPath: $0.key) },
-          alpn: speaksHTTP2 ? ["h2"] : ["http/1.1"]))
-    } catch {
-      throw CompileFault(description: "upstreams.\(upstream.name).tls: \(error)")
-    }
   }
 
   private mutating func takeBalance(_ upstream: Configuration.Upstream) {

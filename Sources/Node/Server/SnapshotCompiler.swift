@@ -30,6 +30,8 @@ struct CompileFault: Error, CustomStringConvertible {
 /// clients' sessions good.
 final class SnapshotCompiler {
   private var rings: [String: TLSTicketKeyRing] = [:]
+  /// Contexts by settings and contents of the files that they name: an upstream that did not change keeps its connections.
+  private var clients: [String: TLSClientContext] = [:]
 
   /// Judges the route keys of one API as the configuration loader asks.
   static func checkRouteKeys(_ keys: [String]) -> [(index: Int, reason: String)] {
@@ -48,7 +50,9 @@ final class SnapshotCompiler {
   func compile(_ configuration: Configuration) throws(CompileFault) -> CompiledConfiguration {
     let zone = configuration.node.zone
     var upstreams: [UpstreamOptions] = []
-    for upstream in configuration.upstreams { upstreams.append(try UpstreamOptions(upstream, zone: zone)) }
+    for upstream in configuration.upstreams {
+      upstreams.append(UpstreamOptions(upstream, zone: zone, tls: try clientContext(upstream)))
+    }
     var listeners: [ListenerOptions] = []
     for listener in configuration.listeners { listeners.append(try compile(listener)) }
     let admin = ListenerOptions(
@@ -91,6 +95,27 @@ final class SnapshotCompiler {
       return try TLSServerContext(options, tickets: ring)
     } catch {
       throw CompileFault(description: "\(place): \(error)")
+    }
+  }
+
+  private func clientContext(_ upstream: Configuration.Upstream) throws(CompileFault) -> TLSClientContext? {
+    guard let settings = upstream.tls else { return nil }
+    let paths = [settings.trust, settings.clientCertificate?.certificate, settings.clientCertificate?.key].compactMap { $0 }
+    let contents = paths.map { path in
+      (try? NamedFile.read(path, bytesMax: 4 << 20).get()).map { $0.withUnsafeBytes { StableHash.hash($0) } } ?? 0
+    }
+    let key = "\(settings) \(upstream.protocol) \(contents)"
+    if let known = clients[key] { return known }
+    do throws(TLSFault) {
+      let context = try TLSClientContext(
+        TLSClientOptions(
+          verify: settings.verify, trustPath: settings.trust,
+          certificate: settings.clientCertificate.map { TLSCertificateFiles(certificatePath: $0.certificate, keyPath: $0.key) },
+          alpn: upstream.protocol == .http2 ? ["h2"] : ["http/1.1"]))
+      clients[key] = context
+      return context
+    } catch {
+      throw CompileFault(description: "upstreams.\(upstream.name).tls: \(error)")
     }
   }
 

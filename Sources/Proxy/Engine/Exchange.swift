@@ -63,6 +63,8 @@ public struct Exchange {
   var wantsUpgrade = false
   var expectsContinue = false
   var isWaiting = false
+  /// A kept connection died under it: the next attempt makes a new one.
+  var avoidsKept = false
   var isLocal = false
   var isFinished = false
   var minor: UInt8 = 1

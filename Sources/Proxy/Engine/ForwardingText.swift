@@ -34,6 +34,12 @@ struct ForwardingText {
   private(set) var hops = 0
   var date = DateLine()
 
+  func deallocate() {
+    responseVia.deallocate()
+    requestVia.deallocate()
+    date.text.deallocate()
+  }
+
   mutating func adopt(_ options: ForwardingOptions) {
     trusted = options.trusted
     sendsForwarded = options.sendsForwarded
@@ -196,7 +202,7 @@ extension Worker {
       let port = endpoint.pointee.address.port
       o = name.withUTF8 { text in
         let bare = text.contains(0x3a) ? put(out, put(out, put(out, o, "["), text.baseAddress!, text.count), "]") : put(out, o, text.baseAddress!, text.count)
-        if port == 80 || port == 443 { return bare }
+        if port == (x.pointee.pool!.pointee.options.tls == nil ? 80 : 443) { return bare }
         return putDecimal(out, put(out, bare, ":"), Int(port))
       }
     } else {
@@ -304,6 +310,7 @@ extension Worker {
   func hashKey(_ x: ExchangeRef, _ p: Bytes, _ pool: UpstreamPoolRef) -> UInt64 {
     switch pool.pointee.options.hash {
     case .client:
+      if let client = x.pointee.client { return StableHash.avalanche(client.high ^ StableHash.avalanche(client.low)) }
       let c = x.pointee.downstream!
       return withUnsafeBytes(of: &c.pointee.peerText.bytes) { StableHash.hash($0.baseAddress!, count: Int(c.pointee.peerText.count)) }
     case .path:

@@ -117,7 +117,8 @@ extension Worker {
     let pool = endpoint.pointee.pool
     u.pointee.exchange = nil
     let listed = pool.pointee.balancer.endpoints.states[Int(endpoint.pointee.slot)].presence == .listed
-    if !listed || pool.pointee.isRetired || isDraining || endpoint.pointee.idleCount >= pool.pointee.options.idleConnections {
+    // A hang-up that came with the last response is not reported again.
+    if !listed || u.pointee.sawEnd || pool.pointee.isRetired || isDraining || endpoint.pointee.idleCount >= pool.pointee.options.idleConnections {
       return closeUpstream(u)
     }
     u.pointee.previousIdle = nil

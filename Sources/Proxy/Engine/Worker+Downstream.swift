@@ -161,7 +161,8 @@ extension Worker {
   }
 
   private func readHTTP1(_ c: ConnectionRef) {
-    if c.pointee.isBroken && c.pointee.exchange != nil { return downstreamEnded(c, ReadResult.failed) }
+    // A client that has ended its sending side may still wait for its response; when draining, it is taken to be gone.
+    if (c.pointee.isBroken || isDraining && c.pointee.sawEnd) && c.pointee.exchange != nil { return downstreamEnded(c, ReadResult.failed) }
     var turns = 0
     while true {
       if c.pointee.reading == .complete || (c.pointee.reading == .body && requestIsBlocked(c.pointee.exchange!)) {

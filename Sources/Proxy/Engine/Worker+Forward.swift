@@ -40,10 +40,12 @@ extension Worker {
       count(x, endpoint)
       return sendHTTP2(x, u, p, available)
     }
-    if let u = takeIdle(endpoint) {
+    if !x.pointee.avoidsKept, let u = takeIdle(endpoint) {
       count(x, endpoint)
       bind(x, u)
-      return sendRequest(x, u, p, available)
+      let taken = sendRequest(x, u, p, available)
+      if p == nil { resumeRequest(x) }
+      return taken
     }
     guard !(pool.pointee.options.speaksHTTP2 && endpoint.pointee.establishing > 0), pool.pointee.circuit.admit(.connection) else {
       if !joinQueue(x, pool) { fail(x, .circuitOpen) }
@@ -256,7 +258,8 @@ extension Worker {
       isIdempotent: x.pointee.method.isIdempotent, isBodyConsumed: x.pointee.requestBodyStarted,
       isHeadForwarded: x.pointee.responseHeadSent, attempts: x.pointee.attempts)
     if pool.pointee.options.retry.mayRetry(kind, situation) && pool.pointee.budget.withdraw(now: now) {
-      if !stale, let endpoint { x.pointee.tried.insert(endpoint.pointee.slot) }
+      if let endpoint { x.pointee.tried.insert(endpoint.pointee.slot) }
+      if stale { x.pointee.avoidsKept = true }
       cells.add(metrics.retries, 1)
       attempt(x, nil, 0)
       return

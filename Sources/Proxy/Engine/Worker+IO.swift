@@ -44,6 +44,7 @@ extension Worker {
     // A failed connection is noticed by the read that its hang-up event causes; what it cannot take is dropped with it.
     if written < 0 && errno != EAGAIN {
       c.pointee.sawEnd = true
+      c.pointee.isBroken = true
       c.pointee.readPending = true
       enqueueReady(c)
       return
@@ -60,6 +61,9 @@ extension Worker {
         if errno == EAGAIN { return false }
         c.pointee.output.release(pool)
         c.pointee.sawEnd = true
+        c.pointee.isBroken = true
+        c.pointee.readPending = true
+        enqueueReady(c)
         return true
       }
       c.pointee.output.consume(w)

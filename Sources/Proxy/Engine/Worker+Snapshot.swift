@@ -83,6 +83,11 @@ extension Worker {
 
   private func closeIdle(_ endpoint: EndpointRef) {
     while let u = endpoint.pointee.idle { closeUpstream(u) }
+    var next = endpoint.pointee.multiplexed
+    while let u = next {
+      next = u.pointee.nextIdle
+      if u.pointee.http2?.pointee.streams == 0 { closeUpstream(u) }
+    }
   }
 
   private func reusablePool(_ options: UpstreamOptions) -> UpstreamPoolRef? {
@@ -145,6 +150,8 @@ extension Worker {
     guard c.pointee.role == .downstream else { return }
     if c.pointee.wire == .http2 {
       drainHTTP2(c)
+    } else if c.pointee.sawEnd && c.pointee.wire == .http1 {
+      downstreamReadable(c)
     } else if c.pointee.exchange == nil && c.pointee.input.isEmpty && c.pointee.requests > 0 {
       // Idle between requests: a request that is just arriving is read first.
       downstreamReadable(c)

@@ -137,6 +137,7 @@ public final class Worker: @unchecked Sendable {
     flushes.deallocate()
     tlsIO.pointee.deallocate()
     tlsIO.deallocate()
+    forwarding.deallocate()
     wheel.deallocate()
     connections.deallocate()
     exchanges.deallocate()

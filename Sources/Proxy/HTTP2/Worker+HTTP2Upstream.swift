@@ -200,8 +200,17 @@ extension Worker {
       nghttp2_submit_rst_stream(h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, UInt32(NGHTTP2_CANCEL.rawValue))
     }
     x.pointee.upstreamID = 0
-    if h.pointee.streams == 0 { setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.idleTimeout) }
+    if h.pointee.streams == 0 { becomeIdle(u, h) }
     enqueueFlush(u)
+  }
+
+  /// The last stream has ended: kept for a while, unless its endpoint has left the list.
+  private func becomeIdle(_ u: ConnectionRef, _ h: HTTP2Ref) {
+    let endpoint = u.pointee.endpoint!
+    let pool = endpoint.pointee.pool
+    let isListed = pool.pointee.balancer.endpoints.states[Int(endpoint.pointee.slot)].presence == .listed
+    if !isListed || pool.pointee.isRetired { h.pointee.isLeaving = true }
+    setDeadline(u, pool.pointee.options.idleTimeout)
   }
 
   // MARK: responses
