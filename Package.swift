@@ -4,7 +4,7 @@ import PackageDescription
 
 /// Release builds see across rooms, so that a step from one room to the next costs a call and not a witness.
 let acrossRooms: [SwiftSetting] = [
-  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
 ]
 
 let package = Package(

@@ -75,7 +75,8 @@ public final class GatewayApplication: Application, @unchecked Sendable {
       guard let index = upstreams.firstIndex(of: name) else { preconditionFailure("upstream \(name) was not compiled") }
       let empty = keep([])
       return RoutePlan(
-        integration: .upstream, forward: ForwardPlan(
+        integration: .upstream,
+        forward: ForwardPlan(
           upstream: Int32(index), requestTimeout: timeout ?? 0, host: host.map { keep(Array($0.utf8)) }, hostCount: host?.utf8.count ?? 0),
         ready: ReadyResponse(head: empty, headCount: 0, body: empty, bodyCount: 0))
     case .mock(let status, let fields, let body):

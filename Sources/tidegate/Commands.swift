@@ -91,7 +91,8 @@ struct VersionCommand: ParsableCommand {
 
 struct Completions: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print a completion script for your shell.", discussion: "For example: tidegate completions bash > /etc/bash_completion.d/tidegate")
+    abstract: "Print a completion script for your shell.",
+    discussion: "For example: tidegate completions bash > /etc/bash_completion.d/tidegate")
   @Argument(help: "bash, zsh or fish.")
   var shell: String
 

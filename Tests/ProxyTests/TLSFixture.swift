@@ -122,7 +122,11 @@ final class TLSPair {
     var serverDone = false
     for _ in 0..<20 where !(clientDone && serverDone) {
       if !clientDone { clientDone = step(client, SSL_do_handshake(client)) { (self.clientFault, self.clientReason) = ($0, $1) } }
-      if !serverDone { serverDone = step(server, SSL_do_handshake(server)) { self.serverFault = $0; _ = $1 } }
+      if !serverDone {
+        serverDone = step(server, SSL_do_handshake(server)) {
+          self.serverFault = $0; _ = $1
+        }
+      }
     }
     precondition(clientDone && serverDone || !succeeded, "the handshake hangs")
     // TLS 1.3: tickets, and the refusal of a client's certificate, come after the client's handshake is done.

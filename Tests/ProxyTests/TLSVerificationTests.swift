@@ -6,10 +6,11 @@ import Testing
 @Suite struct TLSVerificationTests {
   let fixture = TLSFixture.shared
 
-  @Test(arguments: [
-    (TLSServerOptions.ClientMode.off, nil, true), (.off, "client", true), (.optional, nil, true), (.optional, "client", true),
-    (.optional, "foreign", false), (.required, nil, false), (.required, "client", true), (.required, "foreign", false),
-  ] as [(TLSServerOptions.ClientMode, String?, Bool)])
+  @Test(
+    arguments: [
+      (TLSServerOptions.ClientMode.off, nil, true), (.off, "client", true), (.optional, nil, true), (.optional, "client", true),
+      (.optional, "foreign", false), (.required, nil, false), (.required, "client", true), (.required, "foreign", false),
+    ] as [(TLSServerOptions.ClientMode, String?, Bool)])
   func `client certificates are judged by the mode`(mode: TLSServerOptions.ClientMode, shown: String?, accepted: Bool) throws {
     // The name switches the context, so the settings of every certificate are put to the test.
     let server = try fixture.server(["local", "exact"], mode: mode, trust: "ca.pem")

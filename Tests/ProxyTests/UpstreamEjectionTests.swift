@@ -34,7 +34,9 @@ import Testing
 
   @Test func ratioEjectsOnlyWithEnoughRequests() {
     let pool = OneWorkerPool(endpointList([1, 1]), balance(.roundRobin))
-    let ejection = ejection { $0.consecutiveFailures = 0; $0.failurePermille = 500; $0.requestsMin = 20 }
+    let ejection = ejection {
+      $0.consecutiveFailures = 0; $0.failurePermille = 500; $0.requestsMin = 20
+    }
     #expect(record(ejection, .failure, slot: 0, times: 9, pool: pool) == .none)
     #expect(record(ejection, .success, slot: 0, times: 10, pool: pool) == .none)
     #expect(record(ejection, .failure, slot: 0, pool: pool) == .ejected(until: pool.now + 30 * oneSecond, cause: .failureRatio))
@@ -42,7 +44,9 @@ import Testing
 
   @Test func ratioForgetsTheIntervalBefore() {
     var pool = OneWorkerPool(endpointList([1, 1]), balance(.roundRobin))
-    let ejection = ejection { $0.consecutiveFailures = 0; $0.failurePermille = 500; $0.requestsMin = 20 }
+    let ejection = ejection {
+      $0.consecutiveFailures = 0; $0.failurePermille = 500; $0.requestsMin = 20
+    }
     #expect(record(ejection, .failure, slot: 0, times: 19, pool: pool) == .none)
     pool.now += 10 * oneSecond
     #expect(record(ejection, .failure, slot: 0, times: 19, pool: pool) == .none)
@@ -51,7 +55,9 @@ import Testing
 
   @Test func ejectionsInARowLastLongerUpToTheirCapAndAreForgottenWithTime() {
     var pool = OneWorkerPool(endpointList([1, 1]), balance(.roundRobin))
-    let ejection = ejection { $0.consecutiveFailures = 1; $0.maxTime = 100 * oneSecond }
+    let ejection = ejection {
+      $0.consecutiveFailures = 1; $0.maxTime = 100 * oneSecond
+    }
     for expected in [30, 60, 90, 100, 100] as [UInt64] {
       let until = pool.now + expected * oneSecond
       #expect(record(ejection, .failure, slot: 0, pool: pool) == .ejected(until: until, cause: .consecutiveFailures))

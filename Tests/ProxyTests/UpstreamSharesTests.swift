@@ -42,14 +42,19 @@ import Testing
     #expect(isNear(shares.reduce(0) { $0 + $1.traffic }, 1, within: 1e-9))
   }
 
-  @Test(arguments: [
-    // local available of 10, remote available of 20, traffic entering here, local share
-    (10, 20, 0, 1.0), (8, 20, 0, 1.0), (5, 20, 0, 0.7), (1, 20, 0, 0.14), (0, 20, 0, 0.0), (10, 0, 0, 1.0), (4, 0, 0, 1.0),
-    (10, 20, 333, 1.0), (10, 20, 500, 2.0 / 3), (10, 20, 1000, 1.0 / 3),
-  ] as [(Double, Double, UInt16, Double)])
+  @Test(
+    arguments: [
+      // local available of 10, remote available of 20, traffic entering here, local share
+      (10, 20, 0, 1.0), (8, 20, 0, 1.0), (5, 20, 0, 0.7), (1, 20, 0, 0.14), (0, 20, 0, 0.0), (10, 0, 0, 1.0), (4, 0, 0, 1.0),
+      (10, 20, 333, 1.0), (10, 20, 500, 2.0 / 3), (10, 20, 1000, 1.0 / 3),
+    ] as [(Double, Double, UInt16, Double)])
   func ownZoneKeepsWhatItCanCarry(local: Double, remote: Double, enters: UInt16, expected: Double) {
     let tally = LevelTally(own: ZoneTally(total: 10, available: local), others: ZoneTally(total: 20, available: remote))
-    let shares = divide([tally], balance(.leastRequests) { $0.zoneTrafficPermille = enters; $0.panicThresholdPercent = 0 })
+    let shares = divide(
+      [tally],
+      balance(.leastRequests) {
+        $0.zoneTrafficPermille = enters; $0.panicThresholdPercent = 0
+      })
     #expect(isNear(shares[0].local, expected, within: 1e-9))
   }
 

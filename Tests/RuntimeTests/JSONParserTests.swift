@@ -64,18 +64,22 @@ struct JSONParserTests {
     #expect(value.text() == #"{"z":1.0,"a":10E+2,"z":-0,"é":"😹/"}"#)
   }
 
-  @Test("strings decode", arguments: [
-    (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""a\u0000b""#, "a\0b"), (#""\uDBFF\uDFFF""#, "\u{10FFFF}"),
-    (#""\\u0041""#, #"\u0041"#), (#""x\u20acy""#, "x€y"),
-  ])
+  @Test(
+    "strings decode",
+    arguments: [
+      (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""a\u0000b""#, "a\0b"), (#""\uDBFF\uDFFF""#, "\u{10FFFF}"),
+      (#""\\u0041""#, #"\u0041"#), (#""x\u20acy""#, "x€y"),
+    ])
   func strings(text: String, expected: String) throws {
     #expect(try JSONValue.parse(text) == .string(expected))
   }
 
-  @Test("unpaired surrogates become U+FFFD where that is asked for", arguments: [
-    (#""\uD800""#, "\u{FFFD}"), (#""\uDC00\uD800""#, "\u{FFFD}\u{FFFD}"), (#""\uD800\uD83D\uDE39""#, "\u{FFFD}😹"),
-    (#""\uD800\u0041""#, "\u{FFFD}A"), (#""\uD800\n""#, "\u{FFFD}\n"), (#""\uD83D\uDE39""#, "😹"),
-  ])
+  @Test(
+    "unpaired surrogates become U+FFFD where that is asked for",
+    arguments: [
+      (#""\uD800""#, "\u{FFFD}"), (#""\uDC00\uD800""#, "\u{FFFD}\u{FFFD}"), (#""\uD800\uD83D\uDE39""#, "\u{FFFD}😹"),
+      (#""\uD800\u0041""#, "\u{FFFD}A"), (#""\uD800\n""#, "\u{FFFD}\n"), (#""\uD83D\uDE39""#, "😹"),
+    ])
   func replacedSurrogates(text: String, expected: String) throws {
     #expect(try JSONValue.parse(text, surrogates: .replace) == .string(expected))
   }

@@ -37,11 +37,13 @@ struct JSONWriterTests {
     #expect(back.stringValue?.unicodeScalars.elementsEqual(text.unicodeScalars) == true)
   }
 
-  @Test("bytes that are not UTF-8 become replacement characters, so that a hostile target cannot break a log line", arguments: [
-    ([UInt8(0x61), 0xFF, 0x62], "a\u{FFFD}b"), ([0xE2, 0x82], "\u{FFFD}\u{FFFD}"), ([0xC3, 0xA9], "é"),
-    ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"),
-    ([], ""), ([0x22, 0x0A, 0x00], "\"\n\0"),
-  ])
+  @Test(
+    "bytes that are not UTF-8 become replacement characters, so that a hostile target cannot break a log line",
+    arguments: [
+      ([UInt8(0x61), 0xFF, 0x62], "a\u{FFFD}b"), ([0xE2, 0x82], "\u{FFFD}\u{FFFD}"), ([0xC3, 0xA9], "é"),
+      ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"),
+      ([], ""), ([0x22, 0x0A, 0x00], "\"\n\0"),
+    ])
   func doubtfulBytes(bytes: [UInt8], expected: String) throws {
     var writer = JSONWriter()
     bytes.withUnsafeBytes { writer.write(quoted: $0) }

@@ -140,10 +140,12 @@ struct MetricTests {
     let writing = Writing(counters, try registry.histogram("h", help: "H."))
     var thread = pthread_t()
     let argument = Unmanaged.passRetained(writing)
-    let created = pthread_create(&thread, nil, { argument in
-      Unmanaged<Writing>.fromOpaque(argument!).takeRetainedValue().run()
-      return nil
-    }, argument.toOpaque())
+    let created = pthread_create(
+      &thread, nil,
+      { argument in
+        Unmanaged<Writing>.fromOpaque(argument!).takeRetainedValue().run()
+        return nil
+      }, argument.toOpaque())
     #expect(created == 0)
     var last: UInt64 = 0
     while !writing.isDone.load(ordering: .acquiring) {

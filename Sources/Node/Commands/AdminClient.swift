@@ -52,7 +52,8 @@ public struct AdminClient {
     guard target.withSockaddr({ connect(fd, $0, $1) }) == 0 else {
       throw Failure(description: "nobody answers at the admin address \(address): \(String(cString: strerror(errno)))")
     }
-    let bytes = try certificate.map { path throws(Failure) in try exchangeTLS(fd, Array(text.utf8), trust: path) }
+    let bytes =
+      try certificate.map { path throws(Failure) in try exchangeTLS(fd, Array(text.utf8), trust: path) }
       ?? exchange(fd, Array(text.utf8))
     return try parse(bytes)
   }

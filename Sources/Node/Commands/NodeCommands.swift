@@ -31,7 +31,9 @@ public enum NodeCommands {
       complain("not reloaded: the running node keeps its configuration")
       return 1
     }
-    return ask(configuration) { client throws(AdminClient.Failure) in try client.post("/reload") } said: { answer in
+    return ask(configuration) { client throws(AdminClient.Failure) in
+      try client.post("/reload")
+    } said: { answer in
       if answer.status == 200 {
         print("reloaded: \(answer.body)")
         return 0
@@ -44,7 +46,9 @@ public enum NodeCommands {
   /// Whether a running node is ready; for a container's health check.
   public static func healthcheck(configuration path: String) -> Int32 {
     guard let (configuration, _) = load(path) else { return 1 }
-    return ask(configuration) { client throws(AdminClient.Failure) in try client.get("/readyz") } said: { answer in
+    return ask(configuration) { client throws(AdminClient.Failure) in
+      try client.get("/readyz")
+    } said: { answer in
       print(answer.body)
       return answer.status == 200 ? 0 : 1
     }

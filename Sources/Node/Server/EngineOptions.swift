@@ -33,7 +33,8 @@ extension ForwardingOptions {
     case .replace: mode = .replace
     case .off: mode = .off
     }
-    self.init(trusted: forwarding.trusted, sendsForwarded: forwarding.forwarded, via: forwarding.via ? "tidegate" : "", mode: mode,
+    self.init(
+      trusted: forwarding.trusted, sendsForwarded: forwarding.forwarded, via: forwarding.via ? "tidegate" : "", mode: mode,
       hops: forwarding.hops)
   }
 }

@@ -73,10 +73,12 @@ final class ServingProcess {
       return false
     }
     link.status("serving, revision \(revision)")
-    log.info("serving", [
-      "listeners": .array(compiled.listeners.map { .string($0.address) }), "admin": .string(compiled.admin.address),
-      "workers": JSONValue(workers.count), "configuration": .string(path),
-    ])
+    log.info(
+      "serving",
+      [
+        "listeners": .array(compiled.listeners.map { .string($0.address) }), "admin": .string(compiled.admin.address),
+        "workers": JSONValue(workers.count), "configuration": .string(path),
+      ])
     return true
   }
 
@@ -85,8 +87,9 @@ final class ServingProcess {
     let attempt = load()
     if let good = attempt.compiled { return (good, attempt.bytes) }
     if let bytes = (try? link.kept()) ?? nil {
-      let kept = compile(Configuration.load(
-        bytes: bytes, file: path, environment: ProcessInfo.processInfo.environment, checkRouteKeys: SnapshotCompiler.checkRouteKeys))
+      let kept = compile(
+        Configuration.load(
+          bytes: bytes, file: path, environment: ProcessInfo.processInfo.environment, checkRouteKeys: SnapshotCompiler.checkRouteKeys))
       if let good = kept.compiled {
         log.error("the configuration is bad; serving by the last good one", ["faults": .array(attempt.faults.map { .string($0) })])
         mainCells.add(lifecycle.reloadFailures)

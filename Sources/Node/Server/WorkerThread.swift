@@ -20,13 +20,15 @@ final class WorkerThread: @unchecked Sendable {
 
   func start() {
     let box = Unmanaged.passRetained(self)
-    let result = pthread_create(&thread, nil, { argument in
-      let me = Unmanaged<WorkerThread>.fromOpaque(argument!).takeRetainedValue()
-      tg_name_thread(me.name)
-      CrashRecorder.useAlternateStack()
-      me.worker.run()
-      return nil
-    }, box.toOpaque())
+    let result = pthread_create(
+      &thread, nil,
+      { argument in
+        let me = Unmanaged<WorkerThread>.fromOpaque(argument!).takeRetainedValue()
+        tg_name_thread(me.name)
+        CrashRecorder.useAlternateStack()
+        me.worker.run()
+        return nil
+      }, box.toOpaque())
     precondition(result == 0, "no thread for \(name): \(String(cString: strerror(result)))")
     isStarted = true
   }

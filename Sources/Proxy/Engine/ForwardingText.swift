@@ -110,7 +110,9 @@ extension Worker {
     if forwarding.mode != .off { o = putForwardedFields(c, p, out, o, secure: secure, trusted: trusted) }
     if forwarding.sendsForwarded { o = putForwarded(c, p, out, o, secure: secure) }
     o = putTrace(x, p, out, o)
-    if trusted && head.pointee.has(FieldID.requestID) { o = putField(FieldID.requestID, "X-Request-Id: ", p, out, o) } else {
+    if trusted && head.pointee.has(FieldID.requestID) {
+      o = putField(FieldID.requestID, "X-Request-Id: ", p, out, o)
+    } else {
       o = putRequestID(x, out, o)
     }
     return put(out, o, "\r\n")
@@ -201,7 +203,9 @@ extension Worker {
       var name = endpoint.pointee.host
       let port = endpoint.pointee.address.port
       o = name.withUTF8 { text in
-        let bare = text.contains(0x3a) ? put(out, put(out, put(out, o, "["), text.baseAddress!, text.count), "]") : put(out, o, text.baseAddress!, text.count)
+        let bare =
+          text.contains(0x3a)
+          ? put(out, put(out, put(out, o, "["), text.baseAddress!, text.count), "]") : put(out, o, text.baseAddress!, text.count)
         if port == (x.pointee.pool!.pointee.options.tls == nil ? 80 : 443) { return bare }
         return putDecimal(out, put(out, bare, ":"), Int(port))
       }
@@ -275,7 +279,7 @@ extension Worker {
         while s > Int(field.value) && p[s - 1] != 0x2c { s -= 1 }
         guard let address = forwardedAddress(p + s, e - s) else { return client }
         client = address
-        if forwarding.trusts(address) { } else if hops > 0 { hops -= 1 } else { return client }
+        if forwarding.trusts(address) {} else if hops > 0 { hops -= 1 } else { return client }
         e = s - 1
       }
     }
@@ -295,7 +299,9 @@ extension Worker {
     var value: UInt64 = 0
     for i in 0..<n {
       let c = p[i]
-      if c &- 48 < 10 { value = value << 4 | UInt64(c &- 48) } else if c &- 97 < 6 {
+      if c &- 48 < 10 {
+        value = value << 4 | UInt64(c &- 48)
+      } else if c &- 97 < 6 {
         value = value << 4 | UInt64(c &- 87)
       } else {
         return nil

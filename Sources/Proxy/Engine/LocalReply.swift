@@ -168,7 +168,8 @@ extension Worker {
     let local = LocalRequest(
       method: x.methodName.text, target: x.path.text + query.text, path: x.path.text,
       query: query.count > 0 ? String(query.text.dropFirst()) : "", authority: x.authority.text, fields: fields,
-      body: x.pointee.collected.isEmpty ? [] : Array(UnsafeBufferPointer(start: x.pointee.collected.start, count: x.pointee.collected.count)),
+      body: x.pointee.collected.isEmpty
+        ? [] : Array(UnsafeBufferPointer(start: x.pointee.collected.start, count: x.pointee.collected.count)),
       clientAddress: c.pointee.peer, protocolName: x.protocolName, isSecure: c.pointee.tls != nil,
       wantsUpgrade: x.pointee.wantsUpgrade, clientSubject: c.pointee.tls.flatMap { TLSSession.peerCertificateSubject($0) })
     let reply = LocalReply(self, x)

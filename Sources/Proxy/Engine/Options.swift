@@ -70,7 +70,8 @@ public struct ForwardingOptions: Sendable {
     case append, replace, off
   }
 
-  public init(trusted: [AddressRange] = [], sendsForwarded: Bool = false, via: String = "tidegate", mode: Mode = .append,
+  public init(
+    trusted: [AddressRange] = [], sendsForwarded: Bool = false, via: String = "tidegate", mode: Mode = .append,
     hops: Int = 0
   ) {
     self.trusted = trusted

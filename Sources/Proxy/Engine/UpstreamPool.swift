@@ -118,7 +118,9 @@ extension Worker {
     u.pointee.exchange = nil
     let listed = pool.pointee.balancer.endpoints.states[Int(endpoint.pointee.slot)].presence == .listed
     // A hang-up that came with the last response is not reported again.
-    if !listed || u.pointee.sawEnd || pool.pointee.isRetired || isDraining || endpoint.pointee.idleCount >= pool.pointee.options.idleConnections {
+    if !listed || u.pointee.sawEnd || pool.pointee.isRetired || isDraining
+      || endpoint.pointee.idleCount >= pool.pointee.options.idleConnections
+    {
       return closeUpstream(u)
     }
     u.pointee.previousIdle = nil
@@ -169,7 +171,11 @@ extension Worker {
   func leaveQueue(_ x: ExchangeRef) {
     let pool = x.pointee.pool!
     if let p = x.pointee.waitPrevious { p.pointee.waitNext = x.pointee.waitNext } else { pool.pointee.waitHead = x.pointee.waitNext }
-    if let n = x.pointee.waitNext { n.pointee.waitPrevious = x.pointee.waitPrevious } else { pool.pointee.waitTail = x.pointee.waitPrevious }
+    if let n = x.pointee.waitNext {
+      n.pointee.waitPrevious = x.pointee.waitPrevious
+    } else {
+      pool.pointee.waitTail = x.pointee.waitPrevious
+    }
     x.pointee.waitPrevious = nil
     x.pointee.waitNext = nil
     x.pointee.isWaiting = false

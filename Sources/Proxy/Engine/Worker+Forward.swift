@@ -173,7 +173,8 @@ extension Worker {
   /// Parses the kept head anew: for a retry, or after waiting for a connection.
   func parseAgain(_ x: ExchangeRef) -> Bytes {
     let p = x.pointee.head.start
-    let k = request.pointee.parseRequest(p, x.pointee.head.count, HeadLimits(targetBytesMax: 1 << 20, headBytesMax: 1 << 20, fieldsMax: 256))
+    let k = request.pointee.parseRequest(
+      p, x.pointee.head.count, HeadLimits(targetBytesMax: 1 << 20, headBytesMax: 1 << 20, fieldsMax: 256))
     precondition(k == x.pointee.head.count, "a head that was parsed once is parsed again to \(k)")
     return p
   }

@@ -111,7 +111,8 @@ extension Worker {
     o = put(out, o, forwarding.date.text, DateLine.count)
     o = put(out, o, "\r\n")
     let k = response.pointee.parseResponse(out, o, HeadLimits(targetBytesMax: 8192, headBytesMax: 1 << 17, fieldsMax: 256))
-    precondition(k == o, "a response made here does not parse: \(String(decoding: UnsafeBufferPointer(start: out, count: o), as: UTF8.self))")
+    precondition(
+      k == o, "a response made here does not parse: \(String(decoding: UnsafeBufferPointer(start: out, count: o), as: UTF8.self))")
     let framing = response.pointee.responseFraming(toHead: x.pointee.method == .head)
     if x.pointee.downstreamID == 0 && !x.pointee.requestIsComplete { x.pointee.keepsDownstream = false }
     sendResponseHead(x, out, framing: framing)

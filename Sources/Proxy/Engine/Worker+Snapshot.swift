@@ -178,7 +178,9 @@ extension Worker {
     var open: [ConnectionRef] = []
     connections.forEach { if $0.pointee.role == .downstream { open.append($0) } }
     for c in open where c.pointee.role == .downstream {
-      if c.pointee.wire == .http2 { closeHTTP2(c) } else {
+      if c.pointee.wire == .http2 {
+        closeHTTP2(c)
+      } else {
         if let x = c.pointee.exchange { abandon(x) }
         closeDownstream(c)
       }

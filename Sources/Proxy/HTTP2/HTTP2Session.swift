@@ -60,7 +60,9 @@ struct HTTP2Session {
 
 extension UnsafeMutablePointer where Pointee == HTTP2Session {
   /// Adds a received field to the block. False: it can belong to no message.
-  func add(_ name: UnsafePointer<UInt8>, _ n: Int, _ value: UnsafePointer<UInt8>, _ v: Int, _ limits: HeadLimits, _ pool: BufferPool) -> Bool {
+  func add(
+    _ name: UnsafePointer<UInt8>, _ n: Int, _ value: UnsafePointer<UInt8>, _ v: Int, _ limits: HeadLimits, _ pool: BufferPool
+  ) -> Bool {
     pointee.blockBytes &+= n &+ v &+ 4
     if pointee.blockBytes > limits.headBytesMax &+ limits.targetBytesMax || pointee.fieldCount >= limits.fieldsMax {
       pointee.isOversized = true

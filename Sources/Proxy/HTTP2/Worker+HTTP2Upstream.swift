@@ -64,7 +64,9 @@ extension Worker {
 
   func unlinkMultiplexed(_ u: ConnectionRef) {
     let endpoint = u.pointee.endpoint!
-    if let p = u.pointee.previousIdle { p.pointee.nextIdle = u.pointee.nextIdle } else if endpoint.pointee.multiplexed == u {
+    if let p = u.pointee.previousIdle {
+      p.pointee.nextIdle = u.pointee.nextIdle
+    } else if endpoint.pointee.multiplexed == u {
       endpoint.pointee.multiplexed = u.pointee.nextIdle
     }
     if let n = u.pointee.nextIdle { n.pointee.previousIdle = u.pointee.previousIdle }
@@ -187,7 +189,11 @@ extension Worker {
   func leaveUpstreamHTTP2(_ x: ExchangeRef, _ u: ConnectionRef) {
     guard let h = u.pointee.http2 else { return }
     let stream = x.pointee.upstreamID
-    if let p = x.pointee.upstreamPrevious { p.pointee.upstreamNext = x.pointee.upstreamNext } else { h.pointee.first = x.pointee.upstreamNext }
+    if let p = x.pointee.upstreamPrevious {
+      p.pointee.upstreamNext = x.pointee.upstreamNext
+    } else {
+      h.pointee.first = x.pointee.upstreamNext
+    }
     if let n = x.pointee.upstreamNext { n.pointee.upstreamPrevious = x.pointee.upstreamPrevious }
     x.pointee.upstreamPrevious = nil
     x.pointee.upstreamNext = nil
@@ -225,7 +231,8 @@ extension Worker {
       return
     }
     let k = h.writeResponse(headText)
-    guard response.pointee.parseResponse(headText, k, HeadLimits(headBytesMax: 1 << 18, fieldsMax: 256)) == k, response.pointee.status != 101
+    guard response.pointee.parseResponse(headText, k, HeadLimits(headBytesMax: 1 << 18, fieldsMax: 256)) == k,
+      response.pointee.status != 101
     else { return refuseHTTP2Response(x, .upstreamMalformed) }
     if response.pointee.status < 200 { return forwardInterim(x, headText, k) }
     let status = UInt16(truncatingIfNeeded: response.pointee.status)

@@ -67,7 +67,8 @@ func fieldID(_ p: UnsafePointer<UInt8>, _ n: Int) -> UInt8 {
   case 11: equalsIgnoringCase(p, 11, "traceparent") ? FieldID.traceparent : 0
   case 12: equalsIgnoringCase(p, 12, "x-request-id") ? FieldID.requestID : 0
   case 14:
-    equalsIgnoringCase(p, 14, "content-length") ? FieldID.contentLength : equalsIgnoringCase(p, 14, "http2-settings") ? FieldID.http2Settings : 0
+    equalsIgnoringCase(p, 14, "content-length")
+      ? FieldID.contentLength : equalsIgnoringCase(p, 14, "http2-settings") ? FieldID.http2Settings : 0
   case 15: equalsIgnoringCase(p, 15, "x-forwarded-for") ? FieldID.forwardedFor : 0
   case 16:
     equalsIgnoringCase(p, 16, "proxy-connection")

@@ -39,8 +39,10 @@ public struct EndpointDirectory: ~Copyable {
     var listed = Set<UInt64>()
     var next: [EndpointListing.Entry] = []
     for description in descriptions where next.count < UpstreamLimits.endpointsMax && listed.insert(description.id).inserted {
-      let cell = known[description.id] ?? SharedCell(
-        EndpointShared(holds: holdNew && !isFirst ? .unchecked : [], rampSince: isFirst ? 0 : max(now, 1)))
+      let cell =
+        known[description.id]
+        ?? SharedCell(
+          EndpointShared(holds: holdNew && !isFirst ? .unchecked : [], rampSince: isFirst ? 0 : max(now, 1)))
       next.append(EndpointListing.Entry(description: description, cell: cell))
     }
     for entry in entries where !listed.contains(entry.description.id) { entry.cell.pointer.pointee.retire(pool: pool.pointer.pointee) }
