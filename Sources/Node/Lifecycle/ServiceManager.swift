@@ -1,3 +1,4 @@
+// tidy: allow file-name: "service manager" is systemd's own word
 // Owns: the few datagrams that systemd wants to hear (sd_notify(3)). Without NOTIFY_SOCKET it is silent.
 import CEpoll
 import Glibc

@@ -41,6 +41,8 @@ final class ServingProcess {
   private let engineMetrics: EngineMetrics
   private let lifecycle: LifecycleMetrics
   private let mainCells = MetricCells()
+  /// What access logs count in, one after the other.
+  private let accessLogCells = MetricCells()
 
   init(link: MasterLink, path: String) {
     self.link = link
@@ -58,7 +60,7 @@ final class ServingProcess {
     log.set(level: configuration.log.level)
     link.data(path: configuration.node.data)
     do {
-      try openAccessLog(configuration, workers: configuration.node.workers)
+      try openAccessLog(configuration, workers: configuration.node.workers, cells: accessLogCells)
       let sockets = try compiled.listeners.map { try link.listen($0.address, count: configuration.node.workers) }
       let adminSockets = try link.listen(compiled.admin.address, count: 1)
       try makeWorkers(configuration.node.workers)
@@ -135,8 +137,10 @@ final class ServingProcess {
   /// A line for whoever started the program by hand.
   private func report(_ text: String) { FileHandle.standardError.write(Data("tidegate: \(text)\n".utf8)) }
 
-  private func openAccessLog(_ configuration: Configuration, workers: Int) throws {
-    accessLog = try configuration.log.access.map { try AccessLog(path: $0, workers: workers, registry: registry, log: log) }
+  private func openAccessLog(_ configuration: Configuration, workers: Int, cells: MetricCells) throws {
+    accessLog = try configuration.log.access.map {
+      try AccessLog(path: $0, workers: workers, registry: registry, log: log, cells: cells)
+    }
     observer = NodeObserver(registry, accessLog: accessLog)
   }
 
@@ -151,8 +155,7 @@ final class ServingProcess {
     workers = try (0..<count).map { try make($0, count, "worker-\($0)") }
     var cells = workers.map { $0.worker.cells }
     // The control worker serves operators: its requests are not traffic.
-    cells.append(mainCells)
-    if let accessLog { cells.append(accessLog.cells) }
+    cells += [mainCells, accessLogCells]
     let statistics = NodeStatistics(registry, cells: cells, engine: engineMetrics, traffic: observer.metrics)
     state.setWorkers(workers.map { $0.worker }, statistics: statistics)
     CrashedRequests.watch(workers.map(\.worker))
@@ -225,7 +228,7 @@ final class ServingProcess {
     let after = compiled.configuration
     for (key, differs) in [
       ("node.workers", before.node.workers != after.node.workers), ("node.data", before.node.data != after.node.data),
-      ("admin.listen", before.admin.listen != after.admin.listen), ("log.access", before.log.access != after.log.access),
+      ("admin.listen", before.admin.listen != after.admin.listen),
     ] where differs {
       log.warning("a change needs a restart", ["key": .string(key)])
     }
@@ -242,6 +245,14 @@ final class ServingProcess {
         return refuse(["listeners: \(error.message)"])
       }
     }
+    let retired = before.log.access == after.log.access ? nil : accessLog
+    if before.log.access != after.log.access {
+      do {
+        try openAccessLog(after, workers: workers.count, cells: accessLogCells)
+      } catch {
+        return refuse(["log.access: \(error)"])
+      }
+    }
     let wanted = Set(compiled.listeners.map(\.address))
     // The master's copies go first: each worker then takes in what its socket has queued and closes the last copy.
     for address in known.subtracting(wanted).sorted() { try? link.unlisten(address) }
@@ -251,6 +262,7 @@ final class ServingProcess {
     let state = state
     control.worker.post { $0.adopt(state.adminSnapshot(compiled), listings: []) }
     try? link.keep(configuration: attempt.bytes)
+    retired?.close()
     mainCells.add(lifecycle.reloads)
     state.reloaded(.applied(revision: revision, warnings: attempt.warnings))
     link.status("serving, revision \(revision)")

@@ -136,8 +136,6 @@ extension UnsafeMutablePointer where Pointee == Exchange {
   public var clientAddress: SocketAddress { pointee.client ?? pointee.downstream?.pointee.peer ?? .unknown }
   /// "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0".
   public var protocolName: String { pointee.downstreamID != 0 ? "HTTP/2.0" : pointee.minor == 1 ? "HTTP/1.1" : "HTTP/1.0" }
-  /// The upstream address that answered, if any.
-  public var upstreamName: String? { pointee.endpoint?.pointee.name }
   /// The request id as 32 hexadecimal digits.
   public var requestIDText: String { hexText(pointee.requestID) }
   /// The trace id (W3C trace context) as 32 hexadecimal digits.
