@@ -7,6 +7,15 @@ let acrossRooms: [SwiftSetting] = [
   .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
 ]
 
+/// `make fuzz` asks for these; nobody else needs the toolchain's libFuzzer.
+let fuzzers: [Target] =
+  Context.environment["TIDEGATE_FUZZ"] == nil
+  ? []
+  : [
+    .executableTarget(name: "fuzz-http1", dependencies: ["Proxy"], path: "Tests/Fuzz/HTTP1"),
+    .executableTarget(name: "fuzz-configuration", dependencies: ["Node"], path: "Tests/Fuzz/Configuration"),
+  ]
+
 let package = Package(
   name: "tidegate",
   products: [.executable(name: "tidegate", targets: ["tidegate"])],
@@ -34,6 +43,6 @@ let package = Package(
     .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
     .testTarget(name: "NodeTests", dependencies: ["Node"]),
     .testTarget(name: "TidyTests"),
-  ],
+  ] + fuzzers,
   swiftLanguageModes: [.v6]
 )

@@ -3,6 +3,7 @@
 import CEpoll
 import Glibc
 
+/// SAFETY: `events` holds `batch` entries, as many as are asked for; `close` frees it, and the owner does not use the loop afterwards.
 /// Edge-triggered readiness of many descriptors for one thread (epoll(7)).
 public struct EventLoop {
   public static let readable: UInt32 = 0x001

@@ -3,8 +3,8 @@
 import Proxy
 import Runtime
 
+/// SAFETY: (@unchecked Sendable) its properties are constants.
 final class OriginApplication: Application, @unchecked Sendable {
-  // SAFETY: (@unchecked Sendable) both are constants.
   /// `host:port`, so that a client sees which origin answered.
   private let name: String
   private let limits: OriginLimits

@@ -5,6 +5,8 @@ import Runtime
 
 public typealias ExchangeRef = UnsafeMutablePointer<Exchange>
 
+/// SAFETY: exchanges live in `ExchangePages`, which their worker owns; pages are given back with the worker. A pointer that outlives its
+/// exchange is told by `serial`, which is 0 in a free one and never the same twice.
 public struct Exchange {
   // Who is at either end. A stream id of 0 means HTTP/1.
   var downstream: ConnectionRef?

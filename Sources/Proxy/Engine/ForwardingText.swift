@@ -21,6 +21,7 @@ struct DateLine {
   }
 }
 
+/// SAFETY: the buffers belong to the worker, which calls `deallocate`; names are cut to what fits them.
 /// A snapshot's forwarding options, ready to be copied. One per worker.
 struct ForwardingText {
   static let responseViaMax = 128

@@ -6,6 +6,7 @@ import Runtime
 typealias UpstreamPoolRef = UnsafeMutablePointer<UpstreamPool>
 typealias EndpointRef = UnsafeMutablePointer<EndpointSlot>
 
+/// SAFETY: owned by its pool, freed when another endpoint takes the slot, which the balancer gives away only when nobody names it.
 /// One endpoint's connections of one worker. Allocated apart, so that connections can point at it.
 struct EndpointSlot {
   let pool: UpstreamPoolRef

@@ -4,6 +4,7 @@ import COpenSSL
 import Glibc
 import Runtime
 
+// SAFETY: every read is bounded by the receive buffer's size; a connection that was closed is recognised by its role or generation.
 extension Worker {
   // MARK: accepting
 

@@ -4,6 +4,7 @@ import CEpoll
 import Glibc
 import Runtime
 
+// SAFETY: snapshots and pools are counted by those that use them (`exchanges`, `holders`, `users`) and freed at zero, on this thread.
 extension Worker {
   /// Makes `snapshot` the one for requests that begin from now on.
   ///

@@ -43,6 +43,7 @@ enum HTTP2Callbacks {
     return callbacks!
   }()
 
+  // SAFETY: made once, only read afterwards.
   nonisolated(unsafe) static let options: OpaquePointer = {
     var options: OpaquePointer?
     nghttp2_option_new(&options)

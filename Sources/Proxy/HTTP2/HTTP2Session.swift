@@ -6,6 +6,7 @@ import Runtime
 
 typealias HTTP2Ref = UnsafeMutablePointer<HTTP2Session>
 
+// SAFETY: allocated by `beginHTTP2`, freed by `freeHTTP2` with its connection; libnghttp2 holds its address as user data until then.
 struct HTTP2Session {
   static let streamWindow: Int32 = 262_144
   static let connectionWindow: Int32 = 4 << 20

@@ -4,6 +4,7 @@ import CNghttp2
 import Glibc
 import Runtime
 
+// SAFETY: frames are copied into queues that have reserved their room; libnghttp2's callbacks never free the session that calls them.
 extension Worker {
   /// Makes the connection an HTTP/2 one and sends our SETTINGS.
   func beginHTTP2(_ c: ConnectionRef, server: Bool) {

@@ -3,6 +3,7 @@ import CNghttp2
 import Glibc
 import Runtime
 
+// SAFETY: `fieldList` has room for as many fields as a head may have and the engine's own; libnghttp2 copies them at once.
 extension Worker {
   /// Streams opened on one upstream connection at the most, whatever the other side allows.
   static let upstreamStreamsMax = 100

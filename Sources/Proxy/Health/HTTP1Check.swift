@@ -27,6 +27,7 @@ final class HTTP1Check: HealthConversation {
     output = Array(text.utf8)
   }
 
+  // SAFETY: `head` is this object's own; what is parsed is copied into an array first, and offsets stay within it.
   deinit { head.deallocate() }
 
   func takeOutput() -> [UInt8] {

@@ -105,8 +105,8 @@ public final class TLSTicketKeyRing: Sendable {
 }
 
 /// AES-256-CBC looked up once: OpenSSL 3 otherwise searches its providers for every ticket.
-nonisolated(unsafe) private let ticketCipher: OpaquePointer = EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
 // SAFETY: a fetched EVP_CIPHER is immutable and reference-counted by OpenSSL with atomics; it is never freed.
+nonisolated(unsafe) private let ticketCipher: OpaquePointer = EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
 
 extension TLSTicketKeyRing {
   /// What OpenSSL's ticket callback returns.

@@ -1,5 +1,4 @@
 // The fields that decide framing, persistence and routing, and the forms of the request target. Off the parser's inner loop.
-import CEpoll
 import Glibc
 import Runtime
 
@@ -188,13 +187,8 @@ extension MessageHead {
 
   /// An IPv6 address as text (RFC 3986 §3.2.2; nobody has made use of IPvFuture).
   private func isAddress(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
-    if n < 2 || n > 45 { return false }
-    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 46) { text in
-      memcpy(text.baseAddress!, p, n)
-      text[n] = 0
-      var address = in6_addr()
-      return inet_pton(AF_INET6, text.baseAddress!, &address) == 1
-    }
+    if n < 2 || n > 45 || memchr(p, 0x3a, n) == nil { return false }
+    return SocketAddress(host: Array(UnsafeBufferPointer(start: p, count: n)), port: 0) != nil
   }
 
   /// An IP literal in brackets, or a name without colons; then, if any, a colon and digits.
