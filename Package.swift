@@ -2,9 +2,10 @@
 // The house: one target a room, arrows point down only (docs/architecture.md; Tests/TidyTests holds them).
 import PackageDescription
 
-/// Release builds see across rooms, so that a step from one room to the next costs a call and not a witness.
+/// Release builds see across rooms, so that a step from one room to the next costs a call and not a witness. Exclusive access is checked at
+/// run time in debug builds, where the tests run; a worker's state is confined to its thread, and the check costs on every access.
 let acrossRooms: [SwiftSetting] = [
-  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
+  .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
 /// `make fuzz` asks for these; nobody else needs the toolchain's libFuzzer.

@@ -191,7 +191,7 @@ final class ServingProcess {
     let upstreams = upstreams!
     let state = state
     control.worker.post { worker in
-      upstreams.value.onEvent = { name, event in log.info("upstream", ["upstream": .string(name), "event": .string("\(event)")]) }
+      upstreams.value.onEvent = { UpstreamEvents.write($1, of: $0, to: log) }
       worker.adopt(state.adminSnapshot(compiled), listings: [])
       state.startStatistics(on: worker)
       for descriptor in descriptors { worker.listen(descriptor, listener: 0) }

@@ -3,8 +3,8 @@
 import Glibc
 import Runtime
 
-// SAFETY: whoever calls `fail`, `abandon` or `finish` does not touch the exchange afterwards; where it may have ended on the way, its serial is
-// compared before.
+// SAFETY: whoever calls `fail`, `abandon` or `finish` does not touch the exchange afterwards; where it may have ended on the way, its
+// serial is compared before.
 extension Worker {
   // MARK: beginning
 

@@ -1,5 +1,6 @@
 // Bytes in and out of a connection, plain or over TLS. One send per message; what the kernel does not take waits in the connection's
 // output queue, and whoever feeds it pauses until it is empty.
+import CEpoll
 import COpenSSL
 import Glibc
 import Runtime
@@ -16,7 +17,7 @@ extension Worker {
   @inline(__always)
   func read(_ c: ConnectionRef, _ p: Bytes, _ n: Int) -> Int {
     if c.pointee.tls != nil { return readTLS(c, p, n) }
-    let r = recv(c.pointee.fd, p, n, 0)
+    let r = tg_receive(c.pointee.fd, p, n)
     c.pointee.drained = r < n
     if r < 0 { return errno == EAGAIN ? ReadResult.again : ReadResult.failed }
     return r
@@ -34,7 +35,7 @@ extension Worker {
       c.pointee.output.append(p, n, pool)
       return
     }
-    let w = Glibc.send(c.pointee.fd, p, n, Int32(MSG_NOSIGNAL))
+    let w = tg_send(c.pointee.fd, p, n)
     if w == n { return }
     sendRest(c, p, n, w)
   }
@@ -56,7 +57,7 @@ extension Worker {
   /// Sends what waits; true when nothing is left.
   func flush(_ c: ConnectionRef) -> Bool {
     while !c.pointee.output.isEmpty {
-      let w = Glibc.send(c.pointee.fd, c.pointee.output.start, c.pointee.output.count, Int32(MSG_NOSIGNAL))
+      let w = tg_send(c.pointee.fd, c.pointee.output.start, c.pointee.output.count)
       if w < 0 {
         if errno == EAGAIN { return false }
         c.pointee.output.release(pool)

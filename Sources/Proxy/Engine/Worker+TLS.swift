@@ -1,5 +1,6 @@
 // TLS on a connection: libssl reads straight from the socket through a BIO of ours and writes into one buffer per worker, so that what
 // a turn produces leaves in one send. Contexts and certificates are TLSServerContext's and TLSClientContext's.
+import CEpoll
 import COpenSSL
 import Glibc
 import Runtime
@@ -32,7 +33,7 @@ nonisolated(unsafe) private let tlsMethod: OpaquePointer = {
   BIO_meth_set_read(m) { bio, buffer, n in
     let io = BIO_get_data(bio)!.assumingMemoryBound(to: TLSTransport.self)
     let c = io.pointee.connection!
-    let r = recv(c.pointee.fd, buffer, Int(n), 0)
+    let r = tg_receive(c.pointee.fd, buffer, Int(n))
     tg_bio_clear_retry(bio)
     if r < Int(n) { c.pointee.drained = true }
     if r < 0 && errno == EAGAIN { tg_bio_retry_read(bio) }

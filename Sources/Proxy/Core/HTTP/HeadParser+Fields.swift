@@ -58,7 +58,7 @@ extension MessageHead {
     var bad = false
     eachToken(p, 0, n) { token, count in
       if count == 0 { bad = true }
-      for i in 0..<count where characters[Int(token[i])] & CharacterClass.token == 0 { bad = true }
+      for i in 0..<count where table[Int(token[i])] & CharacterClass.token == 0 { bad = true }
       if equalsIgnoringCase(token, count, "chunked") {
         if chunkedAt >= 0 { bad = true }
         chunkedAt = codings
@@ -103,6 +103,7 @@ extension MessageHead {
     }
   }
 
+  // SAFETY: only the type of the bytes changes; the counts that go with them were checked by the parser.
   @inline(__always)
   private func chars(_ p: UnsafePointer<UInt8>) -> UnsafePointer<CChar> { UnsafeRawPointer(p).assumingMemoryBound(to: CChar.self) }
 
@@ -119,6 +120,8 @@ extension MessageHead {
     }
     if seen & FieldID.bit(FieldID.host) == 0 && minor == 1 { return HeadFault.malformed.rawValue }
     if seen & FieldID.bit(FieldID.host) == 0 && targetForm != .absolute && targetForm != .authority { authorityCount = 0 }
+    // Host was checked when it was read.
+    if targetForm == .origin || targetForm == .asterisk { return length }
     return authorityIsValid(p) ? length : HeadFault.malformed.rawValue
   }
 
@@ -178,7 +181,7 @@ extension MessageHead {
     var plain = true
     while i < authorityCount {
       let c = p[authority &+ i]
-      if characters[Int(c)] & CharacterClass.authority == 0 { return false }
+      if table[Int(c)] & CharacterClass.authority == 0 { return false }
       if c == 0x3a || c == 0x5b || c == 0x5d || c == 0x2c { plain = false }
       i &+= 1
     }

@@ -44,7 +44,7 @@ extension MessageHead {
       start = 2
       if p[1] != 10 { return HeadFault.malformed.rawValue }
     }
-    let table = characters
+    let table = table
     var i = start
     while i < n && table[Int(p[i])] & CharacterClass.token != 0 { i &+= 1 }
     methodCount = i &- start
@@ -103,7 +103,7 @@ extension MessageHead {
     saysUpgrade = false
     expectsContinue = false
     seen = 0
-    let table = characters
+    let table = table
     let fieldsMax = limits.fieldsMax
     while true {
       if i &+ 1 >= n {

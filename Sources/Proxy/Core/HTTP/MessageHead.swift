@@ -104,6 +104,8 @@ public struct MessageHead {
   /// Bit set of the known fields that occur.
   public internal(set) var seen: UInt32 = 0
   public let fields: UnsafeMutablePointer<Field>
+  /// `characters`, at hand: a global costs a call for its initialiser.
+  let table = characters
 
   public init() {
     fields = .allocate(capacity: MessageHead.capacity)
