@@ -107,8 +107,7 @@ extension MessageHead {
     let fieldsMax = limits.fieldsMax
     while true {
       if i &+ 1 >= n {
-        if i < n && p[i] != 13 && table[Int(p[i])] & CharacterClass.token == 0 { return HeadFault.malformed.rawValue }
-        return i &- lineEnd > limits.headBytesMax ? HeadFault.fieldsTooLarge.rawValue : 0
+        return i < n && p[i] != 13 && table[Int(p[i])] & CharacterClass.token == 0 ? HeadFault.malformed.rawValue : 0
       }
       if p[i] == 13 {
         if p[i &+ 1] != 10 { return HeadFault.malformed.rawValue }
@@ -117,10 +116,11 @@ extension MessageHead {
       }
       let s = i
       while i < n && table[Int(p[i])] & CharacterClass.token != 0 { i &+= 1 }
-      if i &- s > 0xffff { return HeadFault.fieldsTooLarge.rawValue }
-      if i == n { return i &- lineEnd > limits.headBytesMax ? HeadFault.fieldsTooLarge.rawValue : 0 }
       // White space before the colon and lines that begin with white space (obs-fold) are refused (RFC 9112 §5.1, §5.2).
-      if p[i] != 0x3a || i == s { return HeadFault.malformed.rawValue }
+      if i == s { return HeadFault.malformed.rawValue }
+      if i &- s > 0xffff || i &- lineEnd > limits.headBytesMax { return HeadFault.fieldsTooLarge.rawValue }
+      if i == n { return 0 }
+      if p[i] != 0x3a { return HeadFault.malformed.rawValue }
       let nameCount = i &- s
       i &+= 1
       while i < n && (p[i] == 0x20 || p[i] == 9) { i &+= 1 }
@@ -159,9 +159,8 @@ extension MessageHead {
     if n > 6 && !(p[6] >= 0x30 && p[6] <= 0x39) { return HeadFault.malformed.rawValue }
     if n > 7 && p[7] != 0x2e { return HeadFault.malformed.rawValue }
     if n > 8 && !(p[8] >= 0x30 && p[8] <= 0x39) { return HeadFault.malformed.rawValue }
-    if n > 8 && p[6] != 0x31 { return HeadFault.version.rawValue }
     if n > 9 && p[9] != 13 { return HeadFault.malformed.rawValue }
-    return 0
+    return n > 9 && p[6] != 0x31 ? HeadFault.version.rawValue : 0
   }
 
   @inline(never)

@@ -25,10 +25,10 @@ enum ProxyHeader: Equatable {
   /// Version 1: one line of at most 107 bytes.
   private static func parseText(_ p: UnsafePointer<UInt8>, _ n: Int) -> ProxyHeader {
     var end = 0
-    let limit = min(n, 107)
+    let limit = min(n, 106)
     while end < limit && p[end] != 13 { end += 1 }
-    if end == limit { return limit == 107 ? .malformed : .incomplete }
-    if end + 1 >= n { return end + 2 > 107 ? .malformed : .incomplete }
+    if end == limit { return limit == 106 ? .malformed : .incomplete }
+    if end + 1 >= n { return .incomplete }
     if p[end + 1] != 10 { return .malformed }
     let line = String(decoding: UnsafeBufferPointer(start: p, count: end), as: UTF8.self)
     let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
