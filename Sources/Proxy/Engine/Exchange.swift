@@ -65,6 +65,8 @@ public struct Exchange {
   var wantsUpgrade = false
   var expectsContinue = false
   var isWaiting = false
+  /// Its deadline is that of the wait alone.
+  var waitIsTimed = false
   /// A kept connection died under it: the next attempt makes a new one.
   var avoidsKept = false
   var isLocal = false

@@ -165,7 +165,10 @@ extension Worker {
     x.pointee.waitPrevious = pool.pointee.waitTail
     if let tail = pool.pointee.waitTail { tail.pointee.waitNext = x } else { pool.pointee.waitHead = x }
     pool.pointee.waitTail = x
-    if timer(of: x).pointee.deadline == 0 { setDeadline(x, pool.pointee.options.timeouts.connect) }
+    if timer(of: x).pointee.deadline == 0 {
+      x.pointee.waitIsTimed = true
+      setDeadline(x, pool.pointee.options.timeouts.connect)
+    }
     return true
   }
 
@@ -180,6 +183,10 @@ extension Worker {
     x.pointee.waitPrevious = nil
     x.pointee.waitNext = nil
     x.pointee.isWaiting = false
+    if x.pointee.waitIsTimed {
+      x.pointee.waitIsTimed = false
+      setDeadline(x, 0)
+    }
     pool.pointee.circuit.release(.pending)
   }
 

@@ -179,6 +179,11 @@ extension Worker {
   /// a trailer (RFC 9110 §6.5.1). False when it is malformed.
   private func cleanTrailers(_ x: ExchangeRef, _ isRequest: Bool) -> Bool {
     var held = isRequest ? x.pointee.requestTrailers : x.pointee.responseTrailers
+    if held.count == 2 {
+      held.release(pool)
+      if isRequest { x.pointee.requestTrailers = held } else { x.pointee.responseTrailers = held }
+      return true
+    }
     var parsed = MessageHead()
     defer { parsed.deallocate() }
     guard parsed.parseTrailers(held.start, held.count, headLimits) == held.count else { return false }

@@ -58,6 +58,8 @@ public final class Worker: @unchecked Sendable {
   let memory = HTTP2Memory()
   let request: UnsafeMutablePointer<MessageHead>
   let response: UnsafeMutablePointer<MessageHead>
+  /// A request head as this hop rewrote it, on its way to an HTTP/2 upstream.
+  let rewritten: UnsafeMutablePointer<MessageHead>
   let tlsIO: UnsafeMutablePointer<TLSTransport>
   var connections = ConnectionPages()
   var exchanges = ExchangePages()
@@ -112,6 +114,8 @@ public final class Worker: @unchecked Sendable {
     request.initialize(to: MessageHead())
     response = .allocate(capacity: 1)
     response.initialize(to: MessageHead())
+    rewritten = .allocate(capacity: 1)
+    rewritten.initialize(to: MessageHead())
     ready = .allocate(capacity: readyCapacity)
     flushes = .allocate(capacity: flushCapacity)
     tlsIO = .allocate(capacity: 1)
@@ -136,6 +140,8 @@ public final class Worker: @unchecked Sendable {
     requestIDText.deallocate()
     request.pointee.deallocate()
     response.pointee.deallocate()
+    rewritten.pointee.deallocate()
+    rewritten.deallocate()
     request.deallocate()
     response.deallocate()
     ready.deallocate()

@@ -121,11 +121,9 @@ extension Worker {
     let h = u.pointee.http2!
     // The head as HTTP/1 text first: one place decides what this hop says.
     let o = putRequestHead(x, base, scratch, chunked: false)
-    var head = MessageHead()
-    defer { head.deallocate() }
-    let k = head.parseRequest(scratch, o, HeadLimits(targetBytesMax: 1 << 20, headBytesMax: 1 << 20, fieldsMax: 256))
+    let k = rewritten.pointee.parseRequest(scratch, o, HeadLimits(targetBytesMax: 1 << 20, headBytesMax: 1 << 20, fieldsMax: 256))
     precondition(k == o, "a request head made here does not parse")
-    let count = putRequestFields(x, head, scratch, secure: u.pointee.tls != nil, trailers: request.pointee.has(FieldID.te))
+    let count = putRequestFields(x, rewritten.pointee, scratch, secure: u.pointee.tls != nil, trailers: request.pointee.has(FieldID.te))
     var source = nghttp2_data_provider()
     source.source.ptr = UnsafeMutableRawPointer(x)
     source.read_callback = HTTP2Callbacks.readUpstream
@@ -204,7 +202,11 @@ extension Worker {
     x.pointee.upstreamOutput.release(pool)
     if !h.pointee.isBroken && exchange(h, stream) == x {
       nghttp2_session_set_stream_user_data(h.pointee.session, stream, nil)
-      nghttp2_submit_rst_stream(h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, UInt32(NGHTTP2_CANCEL.rawValue))
+      // Nothing to cut off where both sides have ended theirs: a reset more would count against us.
+      let isOver = x.pointee.responseIsComplete && nghttp2_session_get_stream_local_close(h.pointee.session, stream) == 1
+      if !isOver {
+        nghttp2_submit_rst_stream(h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, UInt32(NGHTTP2_CANCEL.rawValue))
+      }
     }
     x.pointee.upstreamID = 0
     if h.pointee.streams == 0 { becomeIdle(u, h) }
@@ -284,6 +286,7 @@ extension Worker {
   }
 
   private func http2ResponseCompleted(_ x: ExchangeRef, _ u: ConnectionRef) {
+    x.pointee.responseIsComplete = true
     x.pointee.upstream = nil
     leaveUpstreamHTTP2(x, u)
     uncount(x)
