@@ -57,6 +57,8 @@ struct Connection {
   var writeClosed = false
   /// A first request has been parsed: prior-knowledge HTTP/2 can no longer begin.
   var hasSpoken = false
+  /// Part of a head has come: its deadline is set and is not moved by further parts.
+  var headBegan = false
   var listener: Int16 = -1
   var listenerPort: UInt16 = 0
   var requests: UInt32 = 0

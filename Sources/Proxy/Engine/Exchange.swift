@@ -50,7 +50,6 @@ public struct Exchange {
   /// An HTTP/2 client has ended its side; what it sent may still be held here.
   var requestEnded = false
   var resetsAfterResponse = false
-  var downstreamBodyless = false
   var requestHeadSent = false
   var requestBodyStarted = false
   var responseHeadSent = false
@@ -65,8 +64,6 @@ public struct Exchange {
   var wantsUpgrade = false
   var expectsContinue = false
   var isWaiting = false
-  /// Its deadline is that of the wait alone.
-  var waitIsTimed = false
   /// A kept connection died under it: the next attempt makes a new one.
   var avoidsKept = false
   var isLocal = false
@@ -85,6 +82,8 @@ public struct Exchange {
   /// Counted in at its endpoint and its pool's circuit.
   var isCounted = false
   var isAdmitted = false
+  /// Until when it may wait for a connection, however often it is looked at meanwhile; 0: has not waited.
+  var waitUntil: UInt64 = 0
   var waitPrevious: ExchangeRef?
   var waitNext: ExchangeRef?
   var listPrevious: ExchangeRef?
@@ -97,6 +96,9 @@ public struct Exchange {
   public internal(set) var serial: UInt64 = 0
   public internal(set) var started: UInt64 = 0
   public internal(set) var upstreamStarted: UInt64 = 0
+  /// When the other side of an HTTP/2 stream last gave or took something, or was last not to blame that it did not.
+  var downstreamProgress: UInt64 = 0
+  var upstreamProgress: UInt64 = 0
   public internal(set) var firstByte: UInt64 = 0
   public internal(set) var ended: UInt64 = 0
   public internal(set) var bytesReceived = 0

@@ -240,7 +240,8 @@ extension Worker {
   /// A valid `traceparent` passes through with the other fields; without one a trace begins here, its id the request's.
   @inline(__always)
   private func putTrace(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int) -> Int {
-    if x.pointee.trace.0 | x.pointee.trace.1 != 0 { return at }
+    // A trace that began here is said at each attempt.
+    if x.pointee.trace.0 | x.pointee.trace.1 != 0 && x.pointee.trace != x.pointee.requestID { return at }
     x.pointee.trace = x.pointee.requestID
     var o = put(out, at, "traceparent: 00-")
     o = putHex(out, o, x.pointee.requestID.0)
@@ -253,7 +254,9 @@ extension Worker {
   /// Whether the client's `traceparent` is one (W3C trace context §3.2); its trace id is then the exchange's.
   @inline(never)
   private func keepsTrace(_ x: ExchangeRef, _ p: Bytes) -> Bool {
-    let field = request.pointee.fields[request.pointee.index(of: FieldID.traceparent)]
+    let k = request.pointee.index(of: FieldID.traceparent)
+    guard k >= 0 else { return false }
+    let field = request.pointee.fields[k]
     let v = p + Int(field.value)
     let n = Int(field.valueCount)
     guard n >= 55, v[2] == 0x2d, v[35] == 0x2d, v[52] == 0x2d, !(v[0] == 0x66 && v[1] == 0x66), let a = hexValue(v + 3),

@@ -31,7 +31,9 @@ public struct Limits: Sendable, Equatable {
 
   public init() {}
 
-  var head: HeadLimits { HeadLimits(targetBytesMax: targetBytesMax, headBytesMax: headBytesMax, fieldsMax: fieldsMax) }
+  var head: HeadLimits {
+    HeadLimits(targetBytesMax: targetBytesMax, headBytesMax: headBytesMax, fieldsMax: min(fieldsMax, MessageHead.receivedMax))
+  }
 }
 
 /// A listener as the engine needs it; its sockets come separately, one per worker.

@@ -165,9 +165,10 @@ extension Worker {
     x.pointee.waitPrevious = pool.pointee.waitTail
     if let tail = pool.pointee.waitTail { tail.pointee.waitNext = x } else { pool.pointee.waitHead = x }
     pool.pointee.waitTail = x
-    if timer(of: x).pointee.deadline == 0 {
-      x.pointee.waitIsTimed = true
-      setDeadline(x, pool.pointee.options.timeouts.connect)
+    let bound = pool.pointee.options.timeouts.connect
+    if timer(of: x).pointee.deadline == 0 && bound != 0 {
+      if x.pointee.waitUntil == 0 { x.pointee.waitUntil = now &+ bound }
+      setDeadline(x, x.pointee.waitUntil > now ? x.pointee.waitUntil &- now : 1)
     }
     return true
   }
@@ -183,10 +184,8 @@ extension Worker {
     x.pointee.waitPrevious = nil
     x.pointee.waitNext = nil
     x.pointee.isWaiting = false
-    if x.pointee.waitIsTimed {
-      x.pointee.waitIsTimed = false
-      setDeadline(x, 0)
-    }
+    // The bound on waiting ends here; one on the whole request stays.
+    if x.pointee.waitUntil != 0 { setDeadline(x, 0) }
     pool.pointee.circuit.release(.pending)
   }
 

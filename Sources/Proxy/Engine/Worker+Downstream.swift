@@ -17,19 +17,25 @@ extension Worker {
     loop.add(fd, events: EventLoop.readable, token: c.token)
   }
 
-  func accept(_ listener: ConnectionRef) {
+  /// Takes some of what is queued; false when there was no more to take.
+  @discardableResult
+  func accept(_ listener: ConnectionRef) -> Bool {
     for _ in 0..<64 {
-      if downstreamCount >= limits.connectionsMax { return pauseAccepting() }
+      if downstreamCount >= limits.connectionsMax {
+        pauseAccepting()
+        return false
+      }
       var address = sockaddr_storage()
       var length = socklen_t(0)
       let fd = tg_accept(listener.pointee.fd, &address, &length)
       if fd < 0 {
         // Out of descriptors: without a pause the loop would spin on the listener.
         if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM { pauseAccepting() }
-        return
+        return false
       }
       adopt(fd, address, Int(listener.pointee.listener))
     }
+    return true
   }
 
   private func adopt(_ fd: Int32, _ address: sockaddr_storage, _ listener: Int) {
@@ -40,6 +46,11 @@ extension Worker {
     var one: Int32 = 1
     setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
     let options = snapshot.listeners[listener]
+    let tls = options.tls?.makeSession()
+    if tls == nil && options.tls != nil {  // out of memory: never served without
+      _ = Glibc.close(fd)
+      return
+    }
     let c = connections.take()
     c.pointee.fd = fd
     c.pointee.role = .downstream
@@ -48,7 +59,7 @@ extension Worker {
     setPeer(c, SocketAddress(address) ?? .unknown)
     downstreamCount &+= 1
     cells.add(metrics.connectionsAccepted, 1)
-    if let tls = options.tls?.makeSession() { attachTLS(c, tls, server: true) }
+    if let tls { attachTLS(c, tls, server: true) }
     if options.proxyProtocol { c.pointee.wire = .proxyHeader }
     setDeadline(c, limits.headTimeout)
     loop.add(fd, events: EventLoop.stream, token: c.token)
@@ -94,10 +105,15 @@ extension Worker {
     case .http2:
       enqueueFlush(c)
     case .http1, .tunnel:
+      if c.pointee.wire == .tunnel { setDeadline(c, limits.tunnelTimeout) }  // what was set for the flush does not bound silence
       if let u = c.pointee.exchange?.pointee.upstream { resumeUpstreamReading(c.pointee.exchange!, u) }
       if let x = c.pointee.exchange, x.pointee.isLocal {
         if c.pointee.wire == .tunnel && c.pointee.readPending { enqueueReady(c) }
         localWritable(x)
+      }
+      // Requests that were not begun because earlier responses still waited.
+      if c.pointee.role == .downstream && c.pointee.wire == .http1 && c.pointee.exchange == nil && c.pointee.reading == .head {
+        awaitHead(c)
       }
     case .proxyHeader, .handshake: break
     }
@@ -142,8 +158,24 @@ extension Worker {
     }
   }
 
+  /// The connection is free for its next request.
+  func awaitHead(_ c: ConnectionRef) {
+    setDeadline(c, !c.pointee.output.isEmpty ? limits.bodyTimeout : c.pointee.input.isEmpty ? limits.idleTimeout : limits.headTimeout)
+    if c.pointee.readPending || c.pointee.sawEnd || !c.pointee.input.isEmpty { enqueueReady(c) }
+  }
+
+  /// A client that does not take its responses gets no further request begun, or they would pile up here.
+  @inline(__always)
+  private func headIsBlocked(_ c: ConnectionRef) -> Bool {
+    c.pointee.reading == .head && !c.pointee.output.isEmpty && !c.pointee.isBroken
+  }
+
   /// Goes on with a connection whose obstacle is gone: first with what was already received.
   func resumeDownstream(_ c: ConnectionRef) {
+    if c.pointee.wire == .http1 && headIsBlocked(c) {
+      c.pointee.readPending = true
+      return
+    }
     if c.pointee.wire == .http1 && !c.pointee.input.isEmpty && c.pointee.reading != .complete {
       if c.pointee.reading == .body, let x = c.pointee.exchange, requestIsBlocked(x) { return }
       let n = c.pointee.input.count
@@ -166,7 +198,7 @@ extension Worker {
     if (c.pointee.isBroken || isDraining && c.pointee.sawEnd) && c.pointee.exchange != nil { return downstreamEnded(c, ReadResult.failed) }
     var turns = 0
     while true {
-      if c.pointee.reading == .complete || (c.pointee.reading == .body && requestIsBlocked(c.pointee.exchange!)) {
+      if c.pointee.reading == .complete || headIsBlocked(c) || (c.pointee.reading == .body && requestIsBlocked(c.pointee.exchange!)) {
         c.pointee.readPending = true
         return
       }
@@ -178,6 +210,7 @@ extension Worker {
       var have = 0
       if !c.pointee.input.isEmpty {
         have = c.pointee.input.count
+        if have >= Worker.receiveBytes { return refuse(c, .fieldsTooLarge) }  // a read of no bytes would look like the end
         memcpy(receive, c.pointee.input.start, have)
       }
       let r = read(c, receive + have, Worker.receiveBytes &- have)
@@ -209,6 +242,11 @@ extension Worker {
     while off < n {
       switch c.pointee.reading {
       case .head:
+        if headIsBlocked(c) {
+          c.pointee.input.append(p + off, n &- off, pool)
+          c.pointee.readPending = true
+          return
+        }
         let k = request.pointee.parseRequest(p + off, n &- off, headLimits)
         if k == 0 { return keepPartialHead(c, p + off, n &- off) }
         if k < 0 { return refuseHead(c, HeadFault(rawValue: k)!, p + off, n &- off) }
@@ -241,7 +279,10 @@ extension Worker {
 
   private func keepPartialHead(_ c: ConnectionRef, _ p: Bytes, _ n: Int) {
     if !c.pointee.hasSpoken && isPriorKnowledge(c, p, n) { return }
-    if c.pointee.input.isEmpty && c.pointee.requests > 0 { setDeadline(c, limits.headTimeout) }
+    if !c.pointee.headBegan {
+      c.pointee.headBegan = true
+      if c.pointee.requests > 0 { setDeadline(c, limits.headTimeout) }
+    }
     c.pointee.input.append(p, n, pool)
   }
 
@@ -249,6 +290,7 @@ extension Worker {
   @inline(__always)
   private func beginHTTP1(_ c: ConnectionRef, _ p: Bytes, _ k: Int, _ available: Int) -> Int {
     c.pointee.hasSpoken = true
+    c.pointee.headBegan = false
     c.pointee.requests &+= 1
     let x = makeExchange(c, p, k)
     x.pointee.minor = request.pointee.minor
@@ -280,7 +322,7 @@ extension Worker {
   }
 
   private func listenerSpeaksHTTP2(_ c: ConnectionRef) -> Bool {
-    guard let live, c.pointee.tls == nil else { return false }
+    guard let live, c.pointee.tls == nil, c.pointee.listener >= 0 else { return false }
     return live.pointee.snapshot._withUnsafeGuaranteedRef { snapshot in
       Int(c.pointee.listener) < snapshot.listeners.count && snapshot.listeners[Int(c.pointee.listener)].http2
     }

@@ -26,6 +26,7 @@ extension Worker {
     x.pointee.wantsUpgrade = request.pointee.saysUpgrade && request.pointee.has(FieldID.upgrade) && !upgradesToHTTP2(p)
     x.pointee.downstreamWire = c.pointee.wire
     x.pointee.started = now
+    x.pointee.downstreamProgress = now
     x.pointee.bytesReceived = k
     x.pointee.requestID = (random.next(), random.next())
     x.pointee.snapshot = live
@@ -39,7 +40,11 @@ extension Worker {
   @inline(never)
   private func upgradesToHTTP2(_ p: Bytes) -> Bool {
     let field = request.pointee.fields[request.pointee.index(of: FieldID.upgrade)]
-    return equalsIgnoringCase(p + Int(field.value), Int(field.valueCount), "h2c")
+    var found = false
+    request.pointee.eachToken(p, Int(field.value), Int(field.valueCount)) { token, n in
+      if equalsIgnoringCase(token, n, "h2c") { found = true }
+    }
+    return found
   }
 
   /// Asks the application what to do and begins to do it; the number of body bytes taken from behind the head at `p`.
@@ -177,7 +182,7 @@ extension Worker {
 
   /// Parses the section and leaves only lines that may be forwarded: fields of framing, routing and connections have no place in
   /// a trailer (RFC 9110 §6.5.1). False when it is malformed.
-  private func cleanTrailers(_ x: ExchangeRef, _ isRequest: Bool) -> Bool {
+  func cleanTrailers(_ x: ExchangeRef, _ isRequest: Bool) -> Bool {
     var held = isRequest ? x.pointee.requestTrailers : x.pointee.responseTrailers
     if held.count == 2 {
       held.release(pool)
@@ -274,8 +279,7 @@ extension Worker {
     }
     if !keep || !complete || isDraining { return closeAfterFlush(c) }
     c.pointee.reading = .head
-    setDeadline(c, c.pointee.input.isEmpty ? limits.idleTimeout : limits.headTimeout)
-    if c.pointee.readPending || c.pointee.sawEnd || !c.pointee.input.isEmpty { enqueueReady(c) }
+    awaitHead(c)
   }
 
   /// Accounts for the exchange and takes it from its connections.
@@ -301,7 +305,7 @@ extension Worker {
     x.pointee.collected.release(pool)
     exchanges.give(x)
     snapshot.pointee.exchanges &-= 1
-    if snapshot.pointee.exchanges == 0 && !snapshot.pointee.isCurrent { releaseSnapshot(snapshot) }
+    if snapshot.pointee.exchanges == 0 && !snapshot.pointee.isCurrent { releasesRetired = true }
   }
 
   func exchangeTimedOut(_ x: ExchangeRef) {

@@ -47,7 +47,8 @@ extension Worker {
       if p == nil { resumeRequest(x) }
       return taken
     }
-    guard !(pool.pointee.options.speaksHTTP2 && endpoint.pointee.establishing > 0), pool.pointee.circuit.admit(.connection) else {
+    let joins = pool.pointee.options.speaksHTTP2 && endpoint.pointee.establishing > 0
+    guard !joins, pool.pointee.circuit.admit(.connection) || makeRoom(pool) else {
       if !joinQueue(x, pool) { fail(x, .circuitOpen) }
       return 0
     }
@@ -56,10 +57,34 @@ extension Worker {
     return 0
   }
 
+  /// The circuit allows no further connection: an idle one, of whatever endpoint, gives its place up. Without this, idle connections to
+  /// one endpoint would keep requests from another until they expire.
+  @inline(never)
+  private func makeRoom(_ pool: UpstreamPoolRef) -> Bool {
+    for case let endpoint? in pool.pointee.slots {
+      if let u = endpoint.pointee.idle {
+        closeUpstream(u)
+        return pool.pointee.circuit.admit(.connection)
+      }
+      var u = endpoint.pointee.multiplexed
+      while let c = u {
+        u = c.pointee.nextIdle
+        // Not closed here, since this may be one of its session's callbacks; whoever waits is served when it closes.
+        if let h = c.pointee.http2, h.pointee.streams == 0, !h.pointee.isLeaving {
+          h.pointee.isLeaving = true
+          enqueueFlush(c)
+          return false
+        }
+      }
+    }
+    return false
+  }
+
   @inline(__always)
   private func count(_ x: ExchangeRef, _ endpoint: EndpointRef) {
     x.pointee.endpoint = endpoint
     x.pointee.isCounted = true
+    x.pointee.waitUntil = 0
     endpoint.pointee.requests &+= 1
     endpoint.pointee.pool.pointee.balancer.endpoints.beginRequest(endpoint.pointee.slot)
   }
@@ -134,6 +159,10 @@ extension Worker {
     setDeadline(u, 0)
     if pool.pointee.options.speaksHTTP2 { return establishHTTP2(u) }
     guard let x = u.pointee.exchange else { return keepIdle(u) }
+    if u.pointee.sawEnd {  // an end that came with the connection's own event is not reported again
+      u.pointee.readPending = true
+      enqueueReady(u)
+    }
     sendRequest(x, u, nil, 0)
     resumeRequest(x)
   }
@@ -183,8 +212,8 @@ extension Worker {
   func sendRequestBody(_ x: ExchangeRef, _ p: Bytes, _ n: Int, end: Bool, inPlace: Bool) {
     let u = x.pointee.upstream!
     if n > 0 { x.pointee.requestBodyStarted = true }
-    setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.firstByte)
     if x.pointee.upstreamID != 0 { return sendHTTP2Body(x, u, p, n, end: end) }
+    setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.firstByte)
     sendFramed(u, p, n, chunked: x.pointee.requestChunked, end: end, inPlace: inPlace, trailers: x.pointee.requestTrailers)
     if end { x.pointee.requestTrailers.release(pool) }
   }
@@ -216,6 +245,17 @@ extension Worker {
       var o = head
       if end { o = putLastChunk(scratch, o, trailers) }
       if o > 0 { write(c, scratch, o) }
+      return
+    }
+    let room = Worker.scratchBytes &- head &- chunkHeadMax
+    if !fits && n > room {
+      pendingHead = head
+      var o = 0
+      while o < n {
+        let k = min(n &- o, room)
+        sendFramed(c, p + o, k, chunked: true, end: end && o &+ k == n, inPlace: false, trailers: trailers)
+        o &+= k
+      }
       return
     }
     var base = p
@@ -283,7 +323,11 @@ extension Worker {
     guard let endpoint = x.pointee.endpoint, x.pointee.isCounted else { return }
     let pool = endpoint.pointee.pool
     let slot = endpoint.pointee.slot
-    if outcome == .failure { endpoint.pointee.failures &+= 1 }
+    if outcome == .failure {
+      endpoint.pointee.failures &+= 1
+      // An ejection that is over must not take up the share that this one may need.
+      readmit(pool)
+    }
     if pool.pointee.options.balance.policy == .peakEWMA {
       pool.pointee.balancer.observe(slot, elapsed: now &- x.pointee.upstreamStarted, failed: outcome == .failure, now: now)
     }
@@ -292,13 +336,20 @@ extension Worker {
     if case .ejected = effect { cells.add(metrics.ejections, 1) }
   }
 
+  /// Takes back the endpoints whose ejection is over.
+  func readmit(_ pool: UpstreamPoolRef) {
+    while pool.pointee.balancer.readmitNext(now: now) >= 0 { cells.add(metrics.readmissions, 1) }
+  }
+
   /// Takes the exchange off its upstream, which cannot be used for another one after this.
   func dropUpstream(_ x: ExchangeRef) {
     pendingHead = 0
     if x.pointee.isWaiting { leaveQueue(x) }
+    var freed: UpstreamPoolRef?
     if let u = x.pointee.upstream {
       x.pointee.upstream = nil
       if x.pointee.upstreamID != 0 {
+        freed = x.pointee.pool
         leaveUpstreamHTTP2(x, u)
       } else {
         u.pointee.exchange = nil
@@ -307,6 +358,7 @@ extension Worker {
     }
     x.pointee.requestHeadSent = false
     uncount(x)
+    if let freed, freed.pointee.waitHead != nil { serveWaiting(freed) }
   }
 
   @inline(__always)
@@ -327,6 +379,5 @@ extension Worker {
     }
     x.pointee.pool = nil
     pool.pointee.users &-= 1
-    if pool.pointee.isRetired && pool.pointee.users == 0 { destroyPool(pool) }
   }
 }

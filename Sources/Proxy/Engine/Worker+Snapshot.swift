@@ -27,6 +27,8 @@ extension Worker {
     forwarding.date.update(tg_now(CLOCK_REALTIME) / 1_000_000_000)
     if live == nil { keepDate() }
     let old = live
+    // While the old snapshot is the current one: what is still queued on a listener that goes was meant for that listener.
+    if let old { closeListeners(of: old.pointee.snapshot._withUnsafeGuaranteedRef { $0 }, without: snapshot) }
     live = fresh
     if let old { rebind(old.pointee.snapshot._withUnsafeGuaranteedRef { $0 }, snapshot) }
     if let old {
@@ -36,15 +38,22 @@ extension Worker {
     }
   }
 
-  /// Listening sockets and connections follow their listener by its address. A listener that is gone accepts what is queued and closes.
+  /// A listener that is gone accepts what is queued and closes.
+  private func closeListeners(of old: Snapshot, without new: Snapshot) {
+    connections.forEach { c in
+      guard c.pointee.role == .listener, c.pointee.listener >= 0 else { return }
+      let address = old.listeners[Int(c.pointee.listener)].address
+      if !new.listeners.contains(where: { $0.address == address }) { closeListener(c) }
+    }
+  }
+
+  /// Listening sockets and connections follow their listener by its address.
   private func rebind(_ old: Snapshot, _ new: Snapshot) {
     connections.forEach { c in
       guard c.pointee.role == .listener || c.pointee.role == .downstream, c.pointee.listener >= 0 else { return }
       let address = old.listeners[Int(c.pointee.listener)].address
       if let index = new.listeners.firstIndex(where: { $0.address == address }) {
         c.pointee.listener = Int16(truncatingIfNeeded: index)
-      } else if c.pointee.role == .listener {
-        closeListener(c)
       } else {
         c.pointee.listener = -1
       }
@@ -53,7 +62,9 @@ extension Worker {
 
   /// Takes in what is queued, then closes the socket. Whoever else holds a copy has closed it before.
   private func closeListener(_ c: ConnectionRef) {
-    accept(c)
+    while accept(c) {}
+    // Should another copy be open all the same, its events would go on without anybody to read them.
+    loop.remove(c.pointee.fd)
     Glibc.close(c.pointee.fd)
     connections.give(c)
   }
@@ -62,8 +73,7 @@ extension Worker {
   private func keepDate() {
     if let live {
       for i in 0..<live.pointee.poolCount {
-        let pool = live.pointee.pools[i]
-        while pool.pointee.balancer.readmitNext(now: now) >= 0 { cells.add(metrics.readmissions, 1) }
+        readmit(live.pointee.pools[i])
       }
     }
     let wall = tg_now(CLOCK_REALTIME)
@@ -105,7 +115,14 @@ extension Worker {
     return pool
   }
 
-  func releaseSnapshot(_ old: UnsafeMutablePointer<LiveSnapshot>) {
+  /// Lets go of the retired snapshots that no request uses any more. Never while an exchange is being ended: closing a pool's
+  /// connections would free libnghttp2's sessions within their own callbacks.
+  func releaseRetired() {
+    releasesRetired = false
+    for old in retired where old.pointee.exchanges == 0 { releaseSnapshot(old) }
+  }
+
+  private func releaseSnapshot(_ old: UnsafeMutablePointer<LiveSnapshot>) {
     retired.removeAll { $0 == old }
     for i in 0..<old.pointee.poolCount {
       let pool = old.pointee.pools[i]
@@ -118,13 +135,15 @@ extension Worker {
     old.deallocate()
   }
 
+  /// No snapshot names the pool any more, so that no request uses it either: it had left the pool before its snapshot was let go.
   private func retire(_ pool: UpstreamPoolRef) {
+    precondition(pool.pointee.users == 0, "\(pool.pointee.users) requests use a pool that no snapshot names")
     pool.pointee.isRetired = true
     for case let endpoint? in pool.pointee.slots { closeIdle(endpoint) }
-    if pool.pointee.users == 0 { destroyPool(pool) }
+    destroyPool(pool)
   }
 
-  func destroyPool(_ pool: UpstreamPoolRef) {
+  private func destroyPool(_ pool: UpstreamPoolRef) {
     // Connections that no exchange uses (connecting, multiplexed) may still name the pool.
     connections.forEach { c in
       if c.pointee.role == .upstream, let endpoint = c.pointee.endpoint, endpoint.pointee.pool == pool { closeUpstream(c) }
@@ -155,9 +174,10 @@ extension Worker {
       downstreamReadable(c)
     } else if c.pointee.exchange == nil && c.pointee.input.isEmpty && c.pointee.requests > 0 {
       // Idle between requests: a request that is just arriving is read first.
+      if c.pointee.reading == .linger || c.pointee.closesWhenFlushed { return }
       downstreamReadable(c)
-      if c.pointee.role == .downstream && c.pointee.exchange == nil && c.pointee.input.isEmpty && c.pointee.output.isEmpty {
-        closeDownstream(c)
+      if c.pointee.role == .downstream && c.pointee.exchange == nil && c.pointee.input.isEmpty {
+        if c.pointee.output.isEmpty { closeDownstream(c) } else { closeAfterFlush(c) }
       }
     }
   }
@@ -189,6 +209,7 @@ extension Worker {
     open = []
     connections.forEach { if $0.pointee.role == .upstream { open.append($0) } }
     for u in open where u.pointee.role == .upstream { closeUpstream(u) }
+    releaseRetired()
     if let old = live {
       live = nil
       releaseSnapshot(old)

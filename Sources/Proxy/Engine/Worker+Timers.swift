@@ -59,6 +59,13 @@ extension Worker {
     wheel.schedule(node, at: nanoseconds == 0 ? 0 : now &+ nanoseconds)
   }
 
+  /// As `setDeadline`, unless an earlier deadline is set: for a connection whose streams have deadlines of their own. 0: no change.
+  @inline(__always)
+  func hasten(_ c: ConnectionRef, _ nanoseconds: UInt64) {
+    let deadline = timer(of: c).pointee.deadline
+    if nanoseconds != 0 && (deadline == 0 || deadline > now &+ nanoseconds) { setDeadline(c, nanoseconds) }
+  }
+
   @inline(__always)
   func setDeadline(_ x: ExchangeRef, _ nanoseconds: UInt64) {
     let node = timer(of: x)

@@ -17,11 +17,17 @@ extension Worker {
     }
   }
 
+  func resumeUpstream(_ u: ConnectionRef) {
+    u.pointee.readPending = false
+    upstreamReadable(u)
+  }
+
   func upstreamWritable(_ u: ConnectionRef) {
     guard flush(u) else { return }
     if u.pointee.wire == .http2 { return enqueueFlush(u) }
     guard let x = u.pointee.exchange else { return }
-    if u.pointee.wire == .tunnel || !x.pointee.requestIsComplete { resumeRequest(x) }
+    if u.pointee.wire != .tunnel { return resumeRequest(x) }
+    if let c = x.pointee.downstream, c.pointee.readPending { enqueueReady(c) }
   }
 
   /// Whether the client's side cannot take more of the response now.
@@ -55,6 +61,7 @@ extension Worker {
       var have = 0
       if !u.pointee.input.isEmpty {
         have = u.pointee.input.count
+        if have >= Worker.receiveBytes { return refuseResponse(x, .upstreamHeadTooLarge) }
         memcpy(receive, u.pointee.input.start, have)
       }
       let r = read(u, receive + have, Worker.receiveBytes &- have)
@@ -67,7 +74,12 @@ extension Worker {
       u.pointee.gotBytes = true
       let generation = u.pointee.generation
       processResponse(u, x, receive, have &+ r)
-      if drained || u.pointee.generation != generation || u.pointee.isIdle { return }
+      if drained || u.pointee.generation != generation { return }
+      if u.pointee.isIdle {
+        // What is left in the socket belongs to no request: it must not be read as the next one's response.
+        if read(u, receive, Worker.receiveBytes) != ReadResult.again { closeUpstream(u) }
+        return
+      }
       if u.pointee.wire != .http1 { return upstreamReadable(u) }
     }
   }

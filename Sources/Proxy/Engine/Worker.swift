@@ -69,6 +69,9 @@ public final class Worker: @unchecked Sendable {
   public internal(set) var now: UInt64
   var live: UnsafeMutablePointer<LiveSnapshot>?
   var retired: [UnsafeMutablePointer<LiveSnapshot>] = []
+  /// A retired snapshot has lost its last request: released at the end of the turn, when nobody up the stack uses it, its pools or their
+  /// connections any more.
+  var releasesRetired = false
   var forwarding = ForwardingText()
   var limits = Limits()
   var headLimits = HeadLimits()
@@ -172,6 +175,7 @@ public final class Worker: @unchecked Sendable {
       fireTimers()
       // Last, so that what timers answered goes out with this turn and not with whatever wakes the next one.
       if flushCount > 0 { flushQueued() }
+      if releasesRetired { releaseRetired() }
       if isDraining { checkDrained() }
     }
     closeEverything()
@@ -198,12 +202,14 @@ public final class Worker: @unchecked Sendable {
 
   @inline(__always)
   private func dispatch(_ c: ConnectionRef, _ ready: UInt32) {
+    // The first half of an event may close the connection, and a new one take its place.
+    let generation = c.pointee.generation
     switch c.pointee.role {
     case .downstream:
       if ready & (EventLoop.peerClosed | EventLoop.hungUp | EventLoop.failed) != 0 { c.pointee.sawEnd = true }
       if ready & (EventLoop.hungUp | EventLoop.failed) != 0 { c.pointee.isBroken = true }
       if ready & EventLoop.writable != 0 && !c.pointee.output.isEmpty { downstreamWritable(c) }
-      if ready & ~EventLoop.writable != 0 && c.pointee.role == .downstream { downstreamReadable(c) }
+      if ready & ~EventLoop.writable != 0 && c.pointee.generation == generation { downstreamReadable(c) }
     case .upstream:
       if ready & (EventLoop.peerClosed | EventLoop.hungUp | EventLoop.failed) != 0 { c.pointee.sawEnd = true }
       if c.pointee.isConnecting {
@@ -211,7 +217,7 @@ public final class Worker: @unchecked Sendable {
         return
       }
       if ready & EventLoop.writable != 0 && !c.pointee.output.isEmpty { upstreamWritable(c) }
-      if ready & ~EventLoop.writable != 0 && c.pointee.role == .upstream { upstreamReadable(c) }
+      if ready & ~EventLoop.writable != 0 && c.pointee.generation == generation { upstreamReadable(c) }
     case .listener: accept(c)
     case .mailbox: for work in mailbox.take() { work(self) }
     case .foreign: foreign[c.pointee.fd]?(ready)
@@ -242,7 +248,7 @@ public final class Worker: @unchecked Sendable {
     while i < count {
       if let c = ConnectionRef.of(token: ready[i]), c.pointee.isQueued {
         c.pointee.isQueued = false
-        if c.pointee.role == .downstream { resumeDownstream(c) } else if c.pointee.role == .upstream { upstreamReadable(c) }
+        if c.pointee.role == .downstream { resumeDownstream(c) } else if c.pointee.role == .upstream { resumeUpstream(c) }
       }
       i &+= 1
     }

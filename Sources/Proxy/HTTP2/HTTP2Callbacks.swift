@@ -24,6 +24,10 @@ enum HTTP2Callbacks {
       let h = me!.assumingMemoryBound(to: HTTP2Session.self)
       return h.pointee.worker._withUnsafeGuaranteedRef { $0.http2FrameReceived(h, frame!) }
     }
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, _, _, me in
+      let h = me!.assumingMemoryBound(to: HTTP2Session.self)
+      return h.pointee.worker._withUnsafeGuaranteedRef { $0.countNuisance(h) }
+    }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, stream, data, count, me in
       let h = me!.assumingMemoryBound(to: HTTP2Session.self)
       h.pointee.worker._withUnsafeGuaranteedRef { $0.http2DataReceived(h, stream, Bytes(mutating: data!), count) }
@@ -32,6 +36,11 @@ enum HTTP2Callbacks {
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, stream, code, me in
       let h = me!.assumingMemoryBound(to: HTTP2Session.self)
       h.pointee.worker._withUnsafeGuaranteedRef { $0.http2StreamClosed(h, stream, code) }
+      return 0
+    }
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, me in
+      let h = me!.assumingMemoryBound(to: HTTP2Session.self)
+      if h.pointee.isServer { h.pointee.worker._withUnsafeGuaranteedRef { $0.http2FrameSent(h, frame!) } }
       return 0
     }
     nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, count, source, me in
@@ -50,6 +59,8 @@ enum HTTP2Callbacks {
     nghttp2_option_set_no_auto_window_update(options, 1)
     nghttp2_option_set_max_outbound_ack(options, 1000)
     nghttp2_option_set_no_closed_streams(options, 1)
+    // Beyond its default of 64 KiB a head would silently not be sent; ours are bounded by `headBytesMax` and what we add.
+    nghttp2_option_set_max_send_header_block_length(options, 1 << 20)
     return options!
   }()
 

@@ -38,6 +38,8 @@ struct HTTP2Session {
   // Floods: nuisances within the second that began at `nuisanceSince`.
   var nuisances = 0
   var nuisanceSince: UInt64 = 0
+  /// The stream that the other side has reset last.
+  var lastReset: Int32 = 0
   var isLeaving = false
   var isReceiving = false
   var isBroken = false

@@ -144,7 +144,7 @@ extension Worker {
       return upstreamHTTP2TimedOut(c, h)
     }
     if !c.pointee.output.isEmpty { return closeHTTP2(c) }
-    if h.pointee.streams > 0 { return setDeadline(c, limits.idleTimeout) }
+    if h.pointee.streams > 0 { return downstreamHTTP2TimedOut(c, h) }
     drainHTTP2(c)
   }
 
@@ -175,14 +175,19 @@ extension Worker {
       } else if header.length == 0 {
         return countNuisance(h)
       }
-    case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_PING.rawValue, NGHTTP2_SETTINGS.rawValue, NGHTTP2_PRIORITY.rawValue:
+    case NGHTTP2_RST_STREAM.rawValue:
+      h.pointee.lastReset = header.stream_id
+      return countNuisance(h)
+    case NGHTTP2_PING.rawValue, NGHTTP2_SETTINGS.rawValue, NGHTTP2_PRIORITY.rawValue:
       return countNuisance(h)
     default: break
     }
     return 0
   }
 
-  private func countNuisance(_ h: HTTP2Ref) -> Int32 {
+  /// Also for frames that libnghttp2 answers with a reset (streams beyond the limit among them): each costs us an answer, which waits in
+  /// memory when the client does not read.
+  func countNuisance(_ h: HTTP2Ref) -> Int32 {
     if h.countNuisance(now: now, limit: limits.http2NuisanceMax) { return 0 }
     if h.pointee.isBroken { return 0 }
     cells.add(metrics.http2Nuisances, 1)
@@ -207,7 +212,22 @@ extension Worker {
   func http2StreamClosed(_ h: HTTP2Ref, _ stream: Int32, _ code: UInt32) {
     guard let x = exchange(h, stream) else { return }
     nghttp2_session_set_stream_user_data(h.pointee.session, stream, nil)
+    // A client that makes us reset its streams gets as much work out of us as one that resets them itself (CVE-2025-8671).
+    if h.pointee.isServer && code != UInt32(NGHTTP2_NO_ERROR.rawValue) && stream != h.pointee.lastReset { _ = countNuisance(h) }
     if h.pointee.isServer { downstreamStreamClosed(h, x, code) } else { upstreamStreamClosed(h, x, code) }
+  }
+
+  /// The last frame of a response has been packed: a request that is still coming is cut off. Not before, since a reset discards what
+  /// waits to be sent on its stream, trailers and bodyless heads too.
+  @inline(__always)
+  func http2FrameSent(_ h: HTTP2Ref, _ frame: UnsafePointer<nghttp2_frame>) {
+    let header = frame.pointee.hd
+    guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
+      UInt32(header.type) == NGHTTP2_HEADERS.rawValue || UInt32(header.type) == NGHTTP2_DATA.rawValue,
+      let x = exchange(h, header.stream_id), x.pointee.resetsAfterResponse, !x.pointee.requestEnded
+    else { return }
+    nghttp2_submit_rst_stream(
+      h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), header.stream_id, UInt32(NGHTTP2_NO_ERROR.rawValue))
   }
 
   /// libnghttp2 wants `n` bytes of DATA behind a frame header: they go straight into what is sent.
@@ -217,12 +237,9 @@ extension Worker {
     if h.pointee.isServer {
       if n > 0 { memcpy(out + 9, x.pointee.downstreamOutput.start, n) }
       x.pointee.downstreamOutput.consume(n)
+      x.pointee.downstreamProgress = now
       if x.pointee.downstreamOutput.isEmpty {
         x.pointee.downstreamOutput.release(pool)
-        if x.pointee.resetsAfterResponse && x.pointee.downstreamEnded {
-          nghttp2_submit_rst_stream(
-            h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), x.pointee.downstreamID, UInt32(NGHTTP2_NO_ERROR.rawValue))
-        }
       }
       if let u = x.pointee.upstream, x.pointee.downstreamOutput.count < limits.streamBufferBytes / 2 {
         if x.pointee.upstreamID != 0 { enqueueFlush(u) } else if u.pointee.readPending { enqueueReady(u) }
@@ -233,6 +250,7 @@ extension Worker {
     } else {
       if n > 0 { memcpy(out + 9, x.pointee.upstreamOutput.start, n) }
       x.pointee.upstreamOutput.consume(n)
+      x.pointee.upstreamProgress = now
       if x.pointee.upstreamOutput.isEmpty { x.pointee.upstreamOutput.release(pool) }
       if x.pointee.upstreamOutput.count < limits.streamBufferBytes / 2 { resumeRequest(x) }
     }

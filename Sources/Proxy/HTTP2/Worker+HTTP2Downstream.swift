@@ -41,7 +41,7 @@ extension Worker {
     x.pointee.requestEnded = ended
     join(h, x)
     nghttp2_session_set_stream_user_data(h.pointee.session, stream, x)
-    setDeadline(c, 0)
+    hasten(c, limits.bodyTimeout)
     if let fault { return fail(x, fault) }
     _ = start(x, p, 0)
   }
@@ -76,12 +76,19 @@ extension Worker {
     guard let x = exchange(h, stream) else { return }
     if !h.pointee.isOversized && !h.pointee.lines.isEmpty {
       x.pointee.requestTrailers.append(h.pointee.lines.start, h.pointee.lines.count, pool)
+      x.pointee.requestTrailers.append(StaticString("\r\n").utf8Start, 2, pool)
+      if !cleanTrailers(x, true) {
+        x.pointee.requestTrailers.release(pool)
+        x.pointee.requestEnded = true
+        return fail(x, .malformed)
+      }
     }
     http2RequestEnded(x)
   }
 
   func http2RequestData(_ h: HTTP2Ref, _ x: ExchangeRef, _ p: Bytes, _ n: Int) {
     x.pointee.bytesReceived &+= n
+    x.pointee.downstreamProgress = now
     let serial = x.pointee.serial
     let stream = x.pointee.downstreamID
     if x.pointee.responseIsComplete || x.pointee.downstreamEnded {
@@ -110,6 +117,12 @@ extension Worker {
 
   private func endHTTP2Request(_ x: ExchangeRef) {
     x.pointee.requestIsComplete = true
+    // No more will come on the stream, but the connection's window belongs to the others as well.
+    if x.pointee.downstreamHeld > 0, let h = x.pointee.downstream?.pointee.http2 {
+      nghttp2_session_consume_connection(h.pointee.session, x.pointee.downstreamHeld)
+      x.pointee.downstreamHeld = 0
+      enqueueFlush(h.pointee.connection)
+    }
     deliverRequestBody(x, spare, 0, end: true, inPlace: false)
   }
 
@@ -132,6 +145,33 @@ extension Worker {
     if x.pointee.requestEnded && !x.pointee.requestIsComplete { endHTTP2Request(x) }
   }
 
+  /// Looks for streams whose client has been awaited too long: for its request's body, or to take its response (RFC 9113 §10.5). One whose
+  /// response has begun may pause its request, as gRPC does.
+  func downstreamHTTP2TimedOut(_ c: ConnectionRef, _ h: HTTP2Ref) {
+    var late: [(ExchangeRef, UInt64)] = []
+    var x = h.pointee.first
+    while let y = x {
+      x = y.pointee.listNext
+      let takes = !y.pointee.responseIsComplete && y.pointee.downstreamOutput.isEmpty
+      let sends = y.pointee.requestEnded || y.pointee.responseHeadSent || requestIsBlocked(y)
+      if takes && sends {
+        y.pointee.downstreamProgress = now
+      } else if now &- y.pointee.downstreamProgress >= limits.bodyTimeout {
+        late.append((y, y.pointee.serial))
+      }
+    }
+    for (y, serial) in late where y.pointee.serial == serial {
+      if !y.pointee.responseHeadSent {
+        fail(y, .bodyTimeout)
+      } else {
+        nghttp2_session_set_stream_user_data(h.pointee.session, y.pointee.downstreamID, nil)
+        refuseStream(h, y.pointee.downstreamID, NGHTTP2_CANCEL)
+        abandon(y)
+      }
+    }
+    if c.pointee.http2 == h && h.pointee.streams > 0 { setDeadline(c, limits.bodyTimeout) }
+  }
+
   /// The client reset the stream, or both sides have ended it.
   func downstreamStreamClosed(_ h: HTTP2Ref, _ x: ExchangeRef, _ code: UInt32) {
     if x.pointee.responseIsComplete && code == UInt32(NGHTTP2_NO_ERROR.rawValue) { return finish(x) }
@@ -150,7 +190,6 @@ extension Worker {
     source.read_callback = HTTP2Callbacks.readDownstream
     let stream = x.pointee.downstreamID
     enqueueFlush(x.pointee.downstream!)
-    x.pointee.downstreamBodyless = framing == .none
     if framing == .none {
       nghttp2_submit_response(h.pointee.session, stream, fieldList, count, nil)
     } else {
@@ -213,7 +252,7 @@ extension Worker {
     enqueueFlush(c)
     if x.pointee.requestEnded { return }
     guard let h = c.pointee.http2 else { return }
-    if x.pointee.downstreamOutput.isEmpty || x.pointee.downstreamBodyless {
+    if nghttp2_session_get_stream_local_close(h.pointee.session, x.pointee.downstreamID) == 1 {
       refuseStream(h, x.pointee.downstreamID, NGHTTP2_NO_ERROR)
     } else {
       x.pointee.resetsAfterResponse = true

@@ -59,6 +59,7 @@ extension Worker {
       serveWaiting(pool)
       if pool.pointee.waitHead == waiting { break }
     }
+    if u.pointee.http2?.pointee.streams == 0 { setDeadline(u, pool.pointee.options.idleTimeout) }
     u.pointee.readPending = true
     enqueueReady(u)
   }
@@ -89,18 +90,30 @@ extension Worker {
     for (x, serial) in orphans where x.pointee.serial == serial { upstreamStreamFailed(x, .resetBeforeResponse) }
   }
 
+  /// Fails the requests that have waited too long, each by its own time: others may be busy on the same connection.
   func upstreamHTTP2TimedOut(_ u: ConnectionRef, _ h: HTTP2Ref) {
-    // Silence on the whole connection while requests wait: those that wait for their first byte failed by it.
+    let timeouts = u.pointee.endpoint!.pointee.pool.pointee.options.timeouts
     var late: [(ExchangeRef, UInt64)] = []
+    var next = UInt64.max
     var x = h.pointee.first
     while let y = x {
       x = y.pointee.upstreamNext
-      if !responseIsBlocked(y) && y.pointee.requestIsComplete { late.append((y, y.pointee.serial)) }
+      // Nobody can be blamed for silence while the other side does not take, or does not send.
+      if responseIsBlocked(y) || !y.pointee.requestIsComplete && y.pointee.upstreamOutput.isEmpty { y.pointee.upstreamProgress = now }
+      let bound = y.pointee.responseHeadSent ? timeouts.idle : timeouts.firstByte
+      if bound == 0 { continue }
+      let due = y.pointee.upstreamProgress &+ bound
+      if due <= now { late.append((y, y.pointee.serial)) } else { next = min(next, due) }
     }
     for (y, serial) in late where y.pointee.serial == serial {
-      if y.pointee.responseHeadSent { fail(y, .idleTimeout) } else { attemptFailed(y, .firstByteTimeout) }
+      if !y.pointee.responseHeadSent {
+        attemptFailed(y, .firstByteTimeout)
+      } else {
+        record(y, .failure)
+        fail(y, .idleTimeout)
+      }
     }
-    if u.pointee.http2 == h { setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.idle) }
+    if u.pointee.http2 == h && h.pointee.streams > 0 { hasten(u, next == .max ? timeouts.idle : next &- now) }
   }
 
   private func upstreamStreamFailed(_ x: ExchangeRef, _ kind: FailureKind) {
@@ -121,7 +134,8 @@ extension Worker {
     let h = u.pointee.http2!
     // The head as HTTP/1 text first: one place decides what this hop says.
     let o = putRequestHead(x, base, scratch, chunked: false)
-    let k = rewritten.pointee.parseRequest(scratch, o, HeadLimits(targetBytesMax: 1 << 20, headBytesMax: 1 << 20, fieldsMax: 256))
+    let limits = HeadLimits(targetBytesMax: 1 << 20, headBytesMax: 1 << 20, fieldsMax: MessageHead.capacity)
+    let k = rewritten.pointee.parseRequest(scratch, o, limits)
     precondition(k == o, "a request head made here does not parse")
     let count = putRequestFields(x, rewritten.pointee, scratch, secure: u.pointee.tls != nil, trailers: request.pointee.has(FieldID.te))
     var source = nghttp2_data_provider()
@@ -141,13 +155,14 @@ extension Worker {
     x.pointee.upstreamID = stream
     x.pointee.requestHeadSent = true
     x.pointee.upstreamStarted = now
+    x.pointee.upstreamProgress = now
     x.pointee.upstreamPrevious = nil
     x.pointee.upstreamNext = h.pointee.first
     h.pointee.first?.pointee.upstreamPrevious = x
     h.pointee.first = x
     h.pointee.streams &+= 1
     enqueueFlush(u)
-    setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.firstByte)
+    hasten(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.firstByte)
     if !x.pointee.requestIsComplete && p != nil { resumeRequest(x) }
     return 0
   }
@@ -175,6 +190,7 @@ extension Worker {
 
   func sendHTTP2Body(_ x: ExchangeRef, _ u: ConnectionRef, _ p: Bytes, _ n: Int, end: Bool) {
     guard let h = u.pointee.http2 else { return }
+    x.pointee.upstreamProgress = now
     if n > 0 { x.pointee.upstreamOutput.append(p, n, pool) }
     if end { x.pointee.upstreamEnded = true }
     if x.pointee.upstreamDeferred && (n > 0 || end) {
@@ -185,7 +201,9 @@ extension Worker {
   }
 
   /// Takes the exchange off its upstream stream, which is reset if it is still open.
-  func leaveUpstreamHTTP2(_ x: ExchangeRef, _ u: ConnectionRef) {
+  ///
+  /// - Parameter isClosed: libnghttp2 is just closing the stream.
+  func leaveUpstreamHTTP2(_ x: ExchangeRef, _ u: ConnectionRef, isClosed: Bool = false) {
     guard let h = u.pointee.http2 else { return }
     let stream = x.pointee.upstreamID
     if let p = x.pointee.upstreamPrevious {
@@ -200,13 +218,13 @@ extension Worker {
     if x.pointee.upstreamHeld > 0 { nghttp2_session_consume_connection(h.pointee.session, x.pointee.upstreamHeld) }
     x.pointee.upstreamHeld = 0
     x.pointee.upstreamOutput.release(pool)
-    if !h.pointee.isBroken && exchange(h, stream) == x {
-      nghttp2_session_set_stream_user_data(h.pointee.session, stream, nil)
-      // Nothing to cut off where both sides have ended theirs: a reset more would count against us.
-      let isOver = x.pointee.responseIsComplete && nghttp2_session_get_stream_local_close(h.pointee.session, stream) == 1
-      if !isOver {
-        nghttp2_submit_rst_stream(h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, UInt32(NGHTTP2_CANCEL.rawValue))
-      }
+    // Both also reach a request whose HEADERS still wait to be sent: no stream, hence no user data, can be looked up for it yet, but it
+    // would be opened later with a pointer to whatever request uses this exchange's memory by then.
+    nghttp2_session_set_stream_user_data(h.pointee.session, stream, nil)
+    // Nothing to cut off where both sides have ended theirs: a reset more would count against us.
+    let isOver = isClosed || x.pointee.responseIsComplete && nghttp2_session_get_stream_local_close(h.pointee.session, stream) == 1
+    if !isOver && !h.pointee.isBroken {
+      nghttp2_submit_rst_stream(h.pointee.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, UInt32(NGHTTP2_CANCEL.rawValue))
     }
     x.pointee.upstreamID = 0
     if h.pointee.streams == 0 { becomeIdle(u, h) }
@@ -229,7 +247,11 @@ extension Worker {
     guard let x = exchange(h, stream), let u = x.pointee.upstream else { return }
     if h.pointee.isOversized { return refuseHTTP2Response(x, .upstreamHeadTooLarge) }
     if x.pointee.firstByte != 0 && h.pointee.status == 0 {
-      if !h.pointee.lines.isEmpty { x.pointee.responseTrailers.append(h.pointee.lines.start, h.pointee.lines.count, pool) }
+      if !h.pointee.lines.isEmpty {
+        x.pointee.responseTrailers.append(h.pointee.lines.start, h.pointee.lines.count, pool)
+        x.pointee.responseTrailers.append(StaticString("\r\n").utf8Start, 2, pool)
+        if !cleanTrailers(x, false) { return refuseHTTP2Response(x, .upstreamMalformed) }
+      }
       if ended { http2ResponseEnded(x) }
       return
     }
@@ -244,8 +266,10 @@ extension Worker {
     let toHead = x.pointee.method == .head
     let sized = response.pointee.contentLength >= 0
     let bodyless = toHead || status == 204 || status == 304
-    let framing: BodyFraming = bodyless ? .none : ended ? .length : sized ? .length : .untilClose
-    setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.idle)
+    // An end that came with the head stays there for an HTTP/2 client: gRPC tells a response of trailers only by that.
+    let framing: BodyFraming = bodyless || ended && x.pointee.downstreamID != 0 ? .none : sized ? .length : .untilClose
+    x.pointee.upstreamProgress = now
+    hasten(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.idle)
     sendResponseHead(x, headText, framing: framing)
     deliverResponseBody(x, headText, 0, end: ended, inPlace: false)
     if ended { http2ResponseCompleted(x, u) }
@@ -257,8 +281,8 @@ extension Worker {
   }
 
   func http2ResponseData(_ h: HTTP2Ref, _ x: ExchangeRef, _ p: Bytes, _ n: Int) {
-    guard let u = x.pointee.upstream else { return }
-    setDeadline(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.idle)
+    if x.pointee.upstream == nil { return }
+    x.pointee.upstreamProgress = now
     if x.pointee.method == .head {
       nghttp2_session_consume(h.pointee.session, x.pointee.upstreamID, n)
       return
@@ -276,6 +300,7 @@ extension Worker {
     guard x.pointee.upstreamHeld > 0, let h = u.pointee.http2 else { return }
     nghttp2_session_consume(h.pointee.session, x.pointee.upstreamID, x.pointee.upstreamHeld)
     x.pointee.upstreamHeld = 0
+    x.pointee.upstreamProgress = now
     enqueueFlush(u)
   }
 
@@ -297,8 +322,10 @@ extension Worker {
 
   func upstreamStreamClosed(_ h: HTTP2Ref, _ x: ExchangeRef, _ code: UInt32) {
     guard let u = x.pointee.upstream else { return }
-    leaveUpstreamHTTP2(x, u)
+    let pool = u.pointee.endpoint!.pointee.pool
+    leaveUpstreamHTTP2(x, u, isClosed: true)
     x.pointee.upstream = nil
     upstreamStreamFailed(x, code == UInt32(NGHTTP2_REFUSED_STREAM.rawValue) ? .refusedStream : .resetBeforeResponse)
+    if pool.pointee.waitHead != nil { serveWaiting(pool) }
   }
 }

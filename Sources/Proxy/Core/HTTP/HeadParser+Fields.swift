@@ -85,22 +85,30 @@ extension MessageHead {
     }
   }
 
-  /// Marks the fields that `Connection` names (RFC 9110 §7.6.1); those that frame or route the message cannot be named away.
+  /// Options in `Connection` that are looked at; each is compared with every field.
+  private static var optionsMax: Int { 64 }
+
+  /// Marks the fields that `Connection` names (RFC 9110 §7.6.1); those that frame or route the message cannot be named away. False when
+  /// it has more options than anyone needs.
   @inline(never)
-  mutating func markNamed(_ p: Bytes) {
+  mutating func markNamed(_ p: Bytes) -> Bool {
+    var options = 0
     for c in 0..<count where fields[c].id == FieldID.connection {
       eachToken(p, Int(fields[c].value), Int(fields[c].valueCount)) { token, n in
         if n == 0 || equalsIgnoringCase(token, n, "close") || equalsIgnoringCase(token, n, "keep-alive") { return }
+        options &+= 1
+        if options > MessageHead.optionsMax { return }
         for k in 0..<count where Int(fields[k].nameCount) == n {
           let id = fields[k].id
           if id == FieldID.contentLength || id == FieldID.host || FieldID.hopByHop & FieldID.bit(id) != 0 { continue }
           if strncasecmp(chars(p + Int(fields[k].name)), chars(token), n) == 0 {
             fields[k].id = FieldID.named
-            seen |= FieldID.bit(FieldID.named)
+            seen = seen & ~FieldID.bit(id) | FieldID.bit(FieldID.named)
           }
         }
       }
     }
+    return options <= MessageHead.optionsMax
   }
 
   // SAFETY: only the type of the bytes changes; the counts that go with them were checked by the parser.

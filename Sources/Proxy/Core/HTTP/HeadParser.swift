@@ -146,7 +146,7 @@ extension MessageHead {
     count = k
     end = i
     if isChunked && contentLength >= 0 { return HeadFault.malformed.rawValue }
-    if seen & FieldID.bit(FieldID.connection) != 0 { markNamed(p) }
+    if seen & FieldID.bit(FieldID.connection) != 0 && !markNamed(p) { return HeadFault.fieldsTooLarge.rawValue }
     return i
   }
 

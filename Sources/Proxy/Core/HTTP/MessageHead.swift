@@ -71,8 +71,10 @@ public enum TargetForm: UInt8 {
 ///
 /// SAFETY: the offsets mean the bytes that the last `parse…` call was given, while those stay where they are.
 public struct MessageHead {
-  /// The table's size; `Limits.fieldsMax` cannot go beyond.
-  public static let capacity = 256
+  /// Most field lines that are taken from a peer; `Limits.fieldsMax` cannot go beyond.
+  public static let receivedMax = 256
+  /// The table's size: also those that this hop adds, before a head becomes an HTTP/2 one.
+  public static let capacity = receivedMax + 16
 
   public internal(set) var count = 0
   /// Length of the head, its blank line included.
