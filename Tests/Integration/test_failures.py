@@ -197,8 +197,10 @@ class Aborts(GatewayTestCase):
                 gone = threading.Event()
                 self.upstream.on("/", lambda x, gone=gone: self.read_until_gone(x, gone))
                 wire = self.wire()
+                before = len(self.upstream.seen)
                 wire.send(head("POST", "/", framing) + (chunk(b"a" * 1000) if "chunked" in framing[0] else b"a" * 1000))
-                self.upstream.wait_for(lambda u: u.seen and u.seen[-1].body, "the body's beginning arrives")
+                self.upstream.wait_for(
+                    lambda u, before=before: len(u.seen) > before and u.seen[-1].body, "the body's beginning arrives")
                 wire.reset()
                 self.assertTrue(gone.wait(15), "the upstream still waits for the rest")
                 self.assertFalse(self.upstream.last().complete)
