@@ -258,14 +258,14 @@ class Upstream:
     def _serve(self, sock):
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         connection.initiate_connection()
-        waiting = collections.defaultdict(bytes)  # echoes for which the window had no room
+        waiting = {}  # by stream whose response goes on: echoes for which the window had no room yet
         ended = set()
         with contextlib.suppress(OSError, h2.exceptions.ProtocolError):
             sock.sendall(connection.data_to_send())
             while data := sock.recv(1 << 18):
                 for event in connection.receive_data(data):
                     self._take(connection, event, waiting, ended)
-                for stream in list(waiting.keys() | ended):
+                for stream in list(waiting):
                     self._echo(connection, stream, waiting, ended)
                 sock.sendall(connection.data_to_send())
         sock.close()
@@ -284,15 +284,18 @@ class Upstream:
                 fields = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")]
                 connection.send_headers(event.stream_id, fields, end_stream=True)
                 return
+            waiting[event.stream_id] = b""
             connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/grpc"), ("x-path", path)])
         elif isinstance(event, h2.events.DataReceived):
-            waiting[event.stream_id] += event.data
+            if event.stream_id in waiting:  # not where the response has ended already
+                waiting[event.stream_id] += event.data
             connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.TrailersReceived):
             with self.changed:
                 self.seen.append(event.headers)
         elif isinstance(event, h2.events.StreamEnded):
-            ended.add(event.stream_id)
+            if event.stream_id in waiting:
+                ended.add(event.stream_id)
         elif isinstance(event, h2.events.StreamReset):
             waiting.pop(event.stream_id, None)
             ended.discard(event.stream_id)
@@ -303,13 +306,14 @@ class Upstream:
     @staticmethod
     def _echo(connection, stream, waiting, ended):
         with contextlib.suppress(h2.exceptions.StreamClosedError):
-            while waiting.get(stream):
+            while waiting[stream]:
                 room = min(connection.local_flow_control_window(stream), connection.max_outbound_frame_size)
                 if room <= 0:
                     return
                 connection.send_data(stream, waiting[stream][:room])
                 waiting[stream] = waiting[stream][room:]
-            if stream in ended:
-                connection.send_headers(stream, [("grpc-status", "0"), ("grpc-message", "done")], end_stream=True)
-        waiting.pop(stream, None) if not waiting.get(stream) else None
+            if stream not in ended:
+                return
+            connection.send_headers(stream, [("grpc-status", "0"), ("grpc-message", "done")], end_stream=True)
+        del waiting[stream]
         ended.discard(stream)

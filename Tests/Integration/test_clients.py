@@ -182,7 +182,8 @@ class GRPC(unittest.TestCase):
         self.client.finish(stream)
         self.assertEqual((result.status, len(result.body)), (200, 200))
         self.assertEqual(dict(result.trailers), {"grpc-status": "0", "grpc-message": "done"})
-        request = dict(self.upstream.seen[0])
+        # What is left of the test before may be seen late: a reset, or its request.
+        request = next(dict(s) for s in self.upstream.seen if s[0] != "reset" and dict(s).get(":path") == "/echo.Echo/Chat")
         self.assertEqual((request[":path"], request["te"], request["grpc-timeout"]), ("/echo.Echo/Chat", "trailers", "5S"))
 
     def test_the_head_comes_before_any_data(self):
@@ -191,7 +192,6 @@ class GRPC(unittest.TestCase):
         self.client.send(stream, b"", end=True)
         self.client.finish(stream)
 
-    @unittest.skip("open: one run in three the response of trailers alone does not arrive")
     def test_a_response_of_trailers_alone(self):
         result = self.client.request("POST", "/trailers-only", self.FIELDS, b"\0\0\0\0\0")
         self.assertEqual((result.status, result.body, dict(result.fields)["grpc-status"]), (200, b"", "12"))
@@ -201,7 +201,7 @@ class GRPC(unittest.TestCase):
         self.client.send(stream, b"data")
         self.client.trailers(stream, [("x-sum", "7")])
         self.assertEqual(self.client.finish(stream).body, b"data")
-        self.assertIn([("x-sum", "7")], [[tuple(f) for f in s] for s in self.upstream.seen])
+        self.assertIn([("x-sum", "7")], [[tuple(f) for f in s] for s in self.upstream.seen if s[0] != "reset"])
 
     def test_many_streams_on_one_connection(self):
         streams = [self.client.start("POST", f"/{i}", self.FIELDS, end=False) for i in range(50)]
