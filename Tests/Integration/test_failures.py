@@ -74,8 +74,9 @@ class Ends(GatewayTestCase):
             closing.set()
             x.close()
         wire = self.wire()
+        self.upstream.on("/", answer)
         for _ in range(10):
-            self.upstream.on("/", answer)
+            closing.clear()
             self.assertEqual(wire.request("GET", "/").body, b"ok")
             self.assertTrue(closing.wait(5))
             self.assertEqual(wire.request("PUT", "/other", body=b"x").body, b"ok")
