@@ -25,10 +25,14 @@ struct DateLine {
 /// A snapshot's forwarding options, ready to be copied. One per worker.
 struct ForwardingText {
   static let responseViaMax = 128
+  /// `Via`, and behind it the beginning of the line that follows in every response: "X-Request-Id: ".
   let responseVia: Bytes = .allocate(capacity: ForwardingText.responseViaMax)
   private(set) var responseViaCount = 0
+  private(set) var responseLeadCount = 0
+  /// `Via`, and behind it the beginning of the line that follows in requests that say who the client is: "X-Forwarded-For: ".
   let requestVia: Bytes = .allocate(capacity: ForwardingText.responseViaMax)
   private(set) var requestViaCount = 0
+  private(set) var requestLeadCount = 0
   private(set) var trusted: [AddressRange] = []
   private(set) var sendsForwarded = false
   private(set) var mode = ForwardingOptions.Mode.append
@@ -48,7 +52,9 @@ struct ForwardingText {
     hops = options.hops
     let name = Array(options.via.utf8.prefix(64))
     responseViaCount = write(name, to: responseVia)
+    responseLeadCount = put(responseVia, responseViaCount, "X-Request-Id: ")
     requestViaCount = write(name, to: requestVia)
+    requestLeadCount = mode == .off ? requestViaCount : put(requestVia, requestViaCount, "X-Forwarded-For: ")
   }
 
   private func write(_ name: [UInt8], to out: Bytes) -> Int {
@@ -106,23 +112,25 @@ extension Worker {
   private func putHop(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int, trusted: Bool) -> Int {
     let head = request
     let c = x.pointee.downstream!
-    var o = putVia(x, out, at)
     let secure = c.pointee.tls != nil
-    if forwarding.mode != .off { o = putForwardedFields(c, p, out, o, secure: secure, trusted: trusted) }
+    var o = putVia(x, out, at)
+    if forwarding.mode != .off {
+      o = trusted ? putTrustedFields(c, p, out, o, secure: secure) : putForwardedFields(c, p, out, o, secure: secure)
+    }
     if forwarding.sendsForwarded { o = putForwarded(c, p, out, o, secure: secure) }
     o = putTrace(x, p, out, o)
     if trusted && head.pointee.has(FieldID.requestID) {
       o = putField(FieldID.requestID, "X-Request-Id: ", p, out, o)
     } else {
-      o = putRequestID(x, out, o)
+      o = putRequestID(x, out, put(out, o, "X-Request-Id: "))
     }
     return put(out, o, "\r\n")
   }
 
-  /// `Via` names the version that the request came in (RFC 9110 §7.6.3).
+  /// `Via` names the version that the request came in (RFC 9110 §7.6.3). Behind it stands "X-Forwarded-For: " unless that is off.
   @inline(__always)
   private func putVia(_ x: ExchangeRef, _ out: Bytes, _ at: Int) -> Int {
-    let o = put(out, at, forwarding.requestVia, forwarding.requestViaCount)
+    let o = put(out, at, forwarding.requestVia, forwarding.requestLeadCount)
     if forwarding.requestViaCount > 0 {
       let old = x.pointee.downstreamID != 0 || x.pointee.minor == 0
       if x.pointee.downstreamID != 0 { out[at &+ 5] = 0x32 }
@@ -132,24 +140,35 @@ extension Worker {
   }
 
   @inline(__always)
-  private func putForwardedFields(_ c: ConnectionRef, _ p: Bytes, _ out: Bytes, _ at: Int, secure: Bool, trusted: Bool) -> Int {
-    let head = request
-    var o = put(out, at, "X-Forwarded-For: ")
-    if trusted && head.pointee.has(FieldID.forwardedFor) { o = putEarlierHops(p, out, o) }
-    o = putAddress(c, out, o)
-    if !trusted || !head.pointee.has(FieldID.forwardedProto) {
-      o = secure ? put(out, o, "\r\nX-Forwarded-Proto: https\r\n") : put(out, o, "\r\nX-Forwarded-Proto: http\r\n")
-    } else {
-      o = put(out, o, "\r\n")
+  private func putForwardedFields(_ c: ConnectionRef, _ p: Bytes, _ out: Bytes, _ at: Int, secure: Bool) -> Int {
+    var o = putAddress(c, out, at)
+    o =
+      secure
+      ? put(out, o, "\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: ")
+      : put(out, o, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ")
+    o = putDecimal(out, o, Int(c.pointee.listenerPort))
+    if request.pointee.authorityCount > 0 {
+      o = put(out, o, "\r\nX-Forwarded-Host: ")
+      o = put(out, o, p + request.pointee.authority, request.pointee.authorityCount)
     }
-    if !trusted || !head.pointee.has(FieldID.forwardedHost), head.pointee.authorityCount > 0 {
+    return put(out, o, "\r\n")
+  }
+
+  /// As above for a client that is a proxy of ours: what it says of its own client stands.
+  @inline(never)
+  private func putTrustedFields(_ c: ConnectionRef, _ p: Bytes, _ out: Bytes, _ at: Int, secure: Bool) -> Int {
+    let head = request
+    var o = head.pointee.has(FieldID.forwardedFor) ? putEarlierHops(p, out, at) : at
+    o = put(out, putAddress(c, out, o), "\r\n")
+    if !head.pointee.has(FieldID.forwardedProto) {
+      o = put(out, put(out, o, "X-Forwarded-Proto: "), secure ? "https\r\n" : "http\r\n")
+    }
+    if !head.pointee.has(FieldID.forwardedPort) {
+      o = put(out, putDecimal(out, put(out, o, "X-Forwarded-Port: "), Int(c.pointee.listenerPort)), "\r\n")
+    }
+    if !head.pointee.has(FieldID.forwardedHost), head.pointee.authorityCount > 0 {
       o = put(out, o, "X-Forwarded-Host: ")
       o = put(out, o, p + head.pointee.authority, head.pointee.authorityCount)
-      o = put(out, o, "\r\n")
-    }
-    if !trusted || !head.pointee.has(FieldID.forwardedPort) {
-      o = put(out, o, "X-Forwarded-Port: ")
-      o = putDecimal(out, o, Int(c.pointee.listenerPort))
       o = put(out, o, "\r\n")
     }
     return o

@@ -43,8 +43,8 @@ extension Worker {
       _ = Glibc.close(fd)
       return
     }
-    var one: Int32 = 1
-    setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
+    let remote = SocketAddress(address) ?? .unknown
+    tune(fd, remote: remote)
     let options = snapshot.listeners[listener]
     let tls = options.tls?.makeSession()
     if tls == nil && options.tls != nil {  // out of memory: never served without
@@ -56,7 +56,7 @@ extension Worker {
     c.pointee.role = .downstream
     c.pointee.listener = Int16(truncatingIfNeeded: listener)
     c.pointee.listenerPort = options.port
-    setPeer(c, SocketAddress(address) ?? .unknown)
+    setPeer(c, remote)
     downstreamCount &+= 1
     cells.add(metrics.connectionsAccepted, 1)
     if let tls { attachTLS(c, tls, server: true) }

@@ -107,8 +107,7 @@ extension Worker {
       pool.pointee.circuit.release(.connection)
       return attemptFailed(x, .connectFailed)
     }
-    var one: Int32 = 1
-    setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
+    tune(fd, remote: address)
     let u = connections.take()
     u.pointee.fd = fd
     u.pointee.role = .upstream

@@ -58,8 +58,7 @@ extension Worker {
     }
     o = response.pointee.putFields(p, out, o, skipping: skipped)
     if x.pointee.responseChunked { o = put(out, o, "Transfer-Encoding: chunked\r\n") }
-    o = put(out, o, forwarding.responseVia, forwarding.responseViaCount)
-    o = putRequestID(x, out, o)
+    o = putRequestID(x, out, put(out, o, forwarding.responseVia, forwarding.responseLeadCount))
     if !x.pointee.keepsDownstream || isDraining || !x.pointee.requestIsComplete {
       x.pointee.keepsDownstream = false
       o = put(out, o, "Connection: close\r\n")
@@ -69,12 +68,10 @@ extension Worker {
     return put(out, o, "\r\n")
   }
 
+  /// The request's id and the end of its line.
   @inline(__always)
   func putRequestID(_ x: ExchangeRef, _ out: Bytes, _ at: Int) -> Int {
-    var o = put(out, at, "X-Request-Id: ")
-    o = putHex(out, o, x.pointee.requestID.0)
-    o = putHex(out, o, x.pointee.requestID.1)
-    return put(out, o, "\r\n")
+    put(out, putHex(out, putHex(out, at, x.pointee.requestID.0), x.pointee.requestID.1), "\r\n")
   }
 
   // MARK: the gateway's own

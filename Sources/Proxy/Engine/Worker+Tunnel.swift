@@ -26,8 +26,7 @@ extension Worker {
       o = put(scratch, o, p + Int(response.pointee.fields[k2].value), Int(response.pointee.fields[k2].valueCount))
       o = put(scratch, o, "\r\n")
     }
-    o = put(scratch, o, forwarding.responseVia, forwarding.responseViaCount)
-    o = putRequestID(x, scratch, o)
+    o = putRequestID(x, scratch, put(scratch, o, forwarding.responseVia, forwarding.responseLeadCount))
     o = put(scratch, o, "\r\n")
     write(c, scratch, o)
     if n > 0 {

@@ -183,17 +183,14 @@ extension MessageHead {
     return 0
   }
 
+  /// Whether the authority can be one: a name or an address, and a port where there is a colon (RFC 3986 §3.2).
   @inline(__always)
   func authorityIsValid(_ p: Bytes) -> Bool {
-    var i = 0
-    var plain = true
-    while i < authorityCount {
-      let c = p[authority &+ i]
-      if table[Int(c)] & CharacterClass.authority == 0 { return false }
-      if c == 0x3a || c == 0x5b || c == 0x5d || c == 0x2c { plain = false }
-      i &+= 1
-    }
-    return plain || portIsValid(p)
+    var i = authority
+    let e = authority &+ authorityCount
+    while i < e && table[Int(p[i])] & CharacterClass.name != 0 { i &+= 1 }
+    if i == e { return true }
+    return p[i] == 0x3a && i > authority ? portIsValid(p, i &+ 1, e) : literalIsValid(p)
   }
 
   /// An IPv6 address as text (RFC 3986 §3.2.2; nobody has made use of IPvFuture).
@@ -202,25 +199,23 @@ extension MessageHead {
     return SocketAddress(host: Array(UnsafeBufferPointer(start: p, count: n)), port: 0) != nil
   }
 
-  /// An IP literal in brackets, or a name without colons; then, if any, a colon and digits.
+  /// An IP literal in brackets; then, if any, a colon and digits.
   @inline(never)
-  private func portIsValid(_ p: Bytes) -> Bool {
+  private func literalIsValid(_ p: Bytes) -> Bool {
     var i = authority
     let e = authority &+ authorityCount
-    if p[i] == 0x5b {
-      while i < e && p[i] != 0x5d { i &+= 1 }
-      if i == e || !isAddress(p + (authority &+ 1), i &- authority &- 1) { return false }
-      i &+= 1
-    } else {
-      while i < e && p[i] != 0x3a {
-        if p[i] == 0x5b || p[i] == 0x5d || p[i] == 0x2c { return false }
-        i &+= 1
-      }
-      if i == authority { return false }
-    }
-    if i == e { return true }
-    if p[i] != 0x3a || e &- i > 6 { return false }
+    if p[i] != 0x5b { return false }
+    while i < e && p[i] != 0x5d { i &+= 1 }
+    if i == e || !isAddress(p + (authority &+ 1), i &- authority &- 1) { return false }
     i &+= 1
+    return i == e || p[i] == 0x3a && portIsValid(p, i &+ 1, e)
+  }
+
+  /// At most five digits, or none (RFC 3986 §3.2.3).
+  @inline(__always)
+  private func portIsValid(_ p: Bytes, _ start: Int, _ e: Int) -> Bool {
+    if e &- start > 5 { return false }
+    var i = start
     var port = 0
     while i < e {
       let d = p[i] &- 48

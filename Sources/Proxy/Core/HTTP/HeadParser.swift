@@ -52,8 +52,7 @@ extension MessageHead {
     if i == n { return 0 }
     if methodCount == 0 || p[i] != 0x20 { return HeadFault.malformed.rawValue }
     target = i &+ 1
-    i = target
-    while i < n && table[Int(p[i])] & CharacterClass.target != 0 { i &+= 1 }
+    i = scanTarget(p, target, n, table)
     targetCount = i &- target
     if targetCount > limits.targetBytesMax { return HeadFault.targetTooLong.rawValue }
     if i &+ 11 > n { return prefixOfVersion(p + i, n &- i) }
@@ -115,7 +114,7 @@ extension MessageHead {
         break
       }
       let s = i
-      while i < n && table[Int(p[i])] & CharacterClass.token != 0 { i &+= 1 }
+      i = scanToken(p, s, n, table)
       // White space before the colon and lines that begin with white space (obs-fold) are refused (RFC 9112 §5.1, §5.2).
       if i == s { return HeadFault.malformed.rawValue }
       if i &- s > 0xffff || i &- lineEnd > limits.headBytesMax { return HeadFault.fieldsTooLarge.rawValue }

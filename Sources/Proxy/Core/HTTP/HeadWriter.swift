@@ -18,13 +18,13 @@ func put(_ out: Bytes, _ at: Int, _ p: UnsafePointer<UInt8>, _ n: Int) -> Int {
 @inline(__always)
 func putDecimal(_ out: Bytes, _ at: Int, _ value: Int) -> Int {
   var digits = 1
-  var rest = value
-  while rest >= 10 {
-    rest /= 10
+  var bound = 10
+  while value >= bound && digits < 19 {
+    bound = bound &* 10
     digits &+= 1
   }
   var k = digits
-  rest = value
+  var rest = value
   while k > 0 {
     k &-= 1
     out[at &+ k] = UInt8(truncatingIfNeeded: 48 &+ rest % 10)
