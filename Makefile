@@ -16,6 +16,7 @@ STRICT := -Xswiftc -warnings-as-errors
 FUZZERS := http1 configuration
 FUZZ_FLAGS := --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 # The parts of the integration tests that measure nothing, run once more against a sanitised gateway.
+LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/lsan.supp:print_suppressions=0
 SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams
 
 .PHONY: help setup setup-run build run test lint format test-unit test-integration test-asan test-tsan fuzz bench docs clean
@@ -55,8 +56,8 @@ test-integration: build ## drive the release build over real sockets
 	TIDEGATE_BIN=$(CURDIR)/$(BINARY) $(PYTHON) -B -m unittest discover -s Tests/Integration
 
 test-asan: setup ## the tests under AddressSanitizer
-	$(SWIFT) test --disable-xctest --scratch-path .build-asan --sanitize=address
-	cd Tests/Integration && TIDEGATE_BIN=$(CURDIR)/.build-asan/debug/tidegate $(PYTHON) -B -m unittest $(SANITIZED)
+	$(LEAKS) $(SWIFT) test --disable-xctest --scratch-path .build-asan --sanitize=address
+	cd Tests/Integration && $(LEAKS) TIDEGATE_BIN=$(CURDIR)/.build-asan/debug/tidegate $(PYTHON) -B -m unittest $(SANITIZED)
 
 test-tsan: setup ## the tests under ThreadSanitizer
 	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" $(SWIFT) test --disable-xctest --scratch-path .build-tsan --sanitize=thread

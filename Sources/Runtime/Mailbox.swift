@@ -2,13 +2,12 @@
 // (publishing a snapshot, draining, a resolver's answer), never on a request's path.
 import CEpoll
 import Glibc
-import Synchronization
 
 /// A queue that any thread posts to and one loop empties.
 public final class Mailbox<Message: Sendable>: Sendable {
   /// Readable when messages wait; the owner's loop watches it level-triggered.
   public let descriptor: Int32
-  private let queue = Mutex<[Message]>([])
+  private let queue = Locked<[Message]>([])
 
   public init() throws {
     descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))

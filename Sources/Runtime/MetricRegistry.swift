@@ -1,6 +1,5 @@
 // Which metrics there are and where their cells lie. Handles are taken before the requests come: at start, and for new series when a
 // configuration is compiled. Nothing here is on the path of a request.
-import Synchronization
 
 /// Bounds on what a registry takes; series come from configurations, which may be generated.
 public struct MetricLimits: Equatable, Sendable {
@@ -37,11 +36,11 @@ public enum MetricError: Error, Equatable, Sendable {
 /// The table of metrics. Any thread may register and collect; a lock keeps both apart.
 public final class MetricRegistry: Sendable {
   private let limits: MetricLimits
-  private let table: Mutex<Table>
+  private let table: Locked<Table>
 
   public init(limits: MetricLimits = MetricLimits()) {
     self.limits = limits
-    table = Mutex(Table(limits: limits))
+    table = Locked(Table(limits: limits))
   }
 
   /// The counter of that name and labels, made if it is new. Names end in `_total` by Prometheus's custom.

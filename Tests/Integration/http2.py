@@ -45,7 +45,7 @@ class Client:
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=True, header_encoding="utf-8", validate_outbound_headers=checks, normalize_outbound_headers=checks))
         self.streams = collections.defaultdict(Stream)
-        self.goaway = None
+        self.goaway = self.last_stream = None
         self.closed = False
         self.pings = 0
         self._left = b""
@@ -139,7 +139,7 @@ class Client:
             stream.reset = event.error_code
             stream.ended = True
         elif isinstance(event, h2.events.ConnectionTerminated):
-            self.goaway = event.error_code
+            self.goaway, self.last_stream = event.error_code, event.last_stream_id
             if event.error_code == h2.errors.ErrorCodes.NO_ERROR:
                 # The library takes any GOAWAY for the end; a graceful one lets the streams under way finish (RFC 9113 6.8).
                 self.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN
@@ -221,10 +221,11 @@ class Raw:
 
 class Upstream:
     """An HTTP/2 server with prior knowledge (or TLS). It answers each request's head at once, sends every piece of data back as it
-    comes, and ends with trailers, as a bidirectional gRPC method would. `/reset` resets the stream, `/refuse` refuses it."""
+    comes, and ends with trailers, as a bidirectional gRPC method would. `/reset` resets the stream, `/refuse` refuses it. With `answer`
+    every request gets that head and nothing else."""
 
-    def __init__(self, tls=None):
-        self.tls, self.port, self.seen, self.connections = tls, 0, [], 0
+    def __init__(self, tls=None, answer=None):
+        self.tls, self.answer, self.port, self.seen, self.connections = tls, answer, 0, [], 0
         self.changed = threading.Condition()
         self._listener, self._sockets = None, []
 
@@ -279,6 +280,9 @@ class Upstream:
             if path in ("/reset", "/refuse"):
                 code = h2.errors.ErrorCodes.REFUSED_STREAM if path == "/refuse" else h2.errors.ErrorCodes.INTERNAL_ERROR
                 connection.reset_stream(event.stream_id, code)
+                return
+            if self.answer:
+                connection.send_headers(event.stream_id, self.answer, end_stream=True)
                 return
             if path == "/trailers-only":
                 fields = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")]

@@ -111,6 +111,9 @@ class Requests(HTTP2TestCase):
             self.gateway.process.send(signal.SIGTERM)
             client.until(lambda: client.goaway is not None, "GOAWAY came")
             self.assertEqual(client.goaway, 0)
+            # The first notice refuses nothing yet: what a client sends before it has read it is served.
+            self.assertEqual((client.last_stream, client.request("GET", "/late").body), (2**31 - 1, b"ok"))
+            client.until(lambda: client.last_stream < 2**31 - 1, "the second GOAWAY came")
             hold.set()
             self.assertEqual(client.finish(stream).body, b"held")
             self.assertEqual(self.gateway.process.wait(), 0)

@@ -272,6 +272,18 @@ class AccessLog(LifecycleTestCase):
         wait_until(lambda: self.lines(log, "/second"), "the next line is in the new file")
         self.assertEqual(self.lines(gateway.folder / "access.log.1", "/second"), [])
 
+    def test_requests_that_cannot_be_read_are_counted_and_logged(self):
+        gateway = self.serve(log={"access": "access.log"})
+        log = gateway.folder / "access.log"
+        for raw, status in ((b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nX: " + b"y" * 70000 + b"\r\n\r\n", 431)):
+            with gateway.wire() as wire:
+                wire.send(raw)
+                response = wire.read()
+                self.assertEqual((response.status, len(response.get("x-request-id"))), (status, 32))
+        lines = wait_until(lambda: len(found := self.lines(log, '"method":"-"')) == 2 and found, "both lines are written")
+        self.assertEqual({(l["status"], l["path"], l["fault"]) for l in lines}, {(400, "-", "malformed"), (431, "-", "fields_too_large")})
+        self.assertEqual(gateway.metrics()["tidegate_responses_total", (("class", "4xx"),)], 2)
+
     @staticmethod
     def lines(log, path):
         """The whole lines of the log that speak of a path."""

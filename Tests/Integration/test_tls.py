@@ -9,7 +9,7 @@ import unittest
 from certificates import Authority
 from harness import Gateway, configuration, wait_until
 from upstream import Upstream
-from wire import Wire
+from wire import Wire, chunk, head
 
 
 def trust(authority, certificate=None, alpn=None, version=None, verify=True):
@@ -145,6 +145,16 @@ class Protocols(TLSTestCase):
             wire = self.connect(self.gateway, trust(self.authority, version=version), timeout=20)
             self.assertEqual(wire.request("POST", "/echo", body=body).body, body)
             self.assertEqual(wire.request("GET", "/").body, b"ok")
+
+    def test_a_refusal_in_the_midst_of_a_body_arrives(self):
+        config = configuration(
+            self.upstream.port, listener=secure([self.authority.issue("a", "DNS:a.test")]), limits={"body": "64KiB"})
+        gateway = self.enterContext(Gateway(config))
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            wire = self.connect(gateway, trust(self.authority, version=version), timeout=20)
+            wire.send(head("POST", "/", [("Transfer-Encoding", "chunked")]) + chunk(b"b" * 60000) * 30)
+            self.assertEqual(wire.read().status, 413)
+            self.assertTrue(wire.ends())
 
     def test_requests_byte_by_byte(self):
         wire = self.connect(self.gateway, trust(self.authority))

@@ -7,6 +7,7 @@ import socket
 import threading
 import unittest
 
+import http2
 from harness import Gateway, Origin, configuration, free_port, loopback, wait_until
 from upstream import Upstream
 from wire import Truncated, head
@@ -131,6 +132,14 @@ class Healing(PoolTestCase):
         self.assertEqual(statuses.count(503), 3)
         self.assertEqual(statuses[10:], [200] * 50)
 
+    def test_an_application_s_own_500_ejects_nobody(self):
+        first, second = self.upstreams(2)
+        first.on(None, lambda x: x.respond(500))
+        gateway = self.serve(first, second, ejection={"consecutive": 3, "base_time": "60s"}, balance="round_robin")
+        with gateway.wire() as wire:
+            statuses = [wire.request("GET", "/").status for _ in range(40)]
+        self.assertEqual(statuses.count(500), 20)
+
     def test_two_nodes_of_different_priority(self):
         first, second = self.upstreams(2)
         gateway = self.serve(
@@ -204,6 +213,23 @@ class Retrying(PoolTestCase):
         bad.on(None, lambda x: x.respond(503))
         gateway = self.serve(bad, good, retries={"on": ["503"]}, ejection={"consecutive": 0, "failure_ratio": 0})
         self.assertEqual(self.spread(gateway, 20), {"u1": 20})
+        self.assertGreater(len(bad.seen), 5)
+
+    def test_so_is_a_named_status_of_a_client_error(self):
+        bad, good = self.upstreams(2)
+        bad.on(None, lambda x: x.respond(429))
+        gateway = self.serve(bad, good, retries={"on": ["429"]}, ejection={"consecutive": 0, "failure_ratio": 0})
+        self.assertEqual(self.spread(gateway, 20), {"u1": 20})
+
+    def test_and_a_named_status_over_http2(self):
+        fields = [(":status", "503"), ("content-length", "0")]
+        bad = self.enterContext(http2.Upstream(answer=fields))
+        good = self.enterContext(http2.Upstream(answer=[(":status", "204"), ("x-request-id", "its own")]))
+        gateway = self.serve(bad, good, protocol="http2", retries={"on": ["503"]}, ejection={"consecutive": 0, "failure_ratio": 0})
+        with gateway.wire() as wire:
+            answers = [wire.request("GET", "/") for _ in range(20)]
+        self.assertEqual([(a.status, a.reason) for a in answers], [(204, "No Content")] * 20)
+        self.assertEqual({len(a.all("x-request-id")) for a in answers}, {1}, "the id of the gateway's own log, once")
         self.assertGreater(len(bad.seen), 5)
 
     def test_an_unsafe_method_is_tried_again_only_when_asked(self):

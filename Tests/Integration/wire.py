@@ -7,8 +7,8 @@ import struct
 class Response:
     """One response; `interim` holds the statuses and fields of 1xx responses before it."""
 
-    def __init__(self, version, status, fields):
-        self.version, self.status, self.fields = version, status, fields
+    def __init__(self, version, status, fields, reason=""):
+        self.version, self.status, self.fields, self.reason = version, status, fields, reason
         self.body, self.trailers, self.framing, self.interim = b"", [], "none", []
         self.chunks = []
 
@@ -130,10 +130,10 @@ class Wire:
     def read_head(self):
         """The next head, interim or final; no body."""
         lines = self.take_until(b"\r\n\r\n", "a head").split(b"\r\n")
-        version, status, *_ = lines[0].split(b" ", 2)
+        version, status, *reason = lines[0].split(b" ", 2)
         if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(status) != 3 or not status.isdigit():
             raise ValueError(f"bad status line {lines[0]!r}")
-        return Response(version.decode(), int(status), parse_fields(lines[1:]))
+        return Response(version.decode(), int(status), parse_fields(lines[1:]), b"".join(reason).decode("latin-1"))
 
     def read(self, method="GET"):
         """The next final response, with its body."""

@@ -2,7 +2,6 @@
 // for is in their reports.
 import Proxy
 import Runtime
-import Synchronization
 
 /// Sums of what was counted for requests.
 struct TrafficNumbers: Equatable {
@@ -29,7 +28,7 @@ public final class NodeStatistics: Sendable {
   private let engine: EngineMetrics
   private let metrics: TrafficMetrics
   private let time: any TimeSource
-  private let window = Mutex(LatencyWindow())
+  private let window = Locked(LatencyWindow())
 
   /// - Parameter cells: of all workers, of the access log, and of whoever else counts.
   public init(

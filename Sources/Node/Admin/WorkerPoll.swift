@@ -2,7 +2,6 @@
 // mailbox, the last one or the deadline ends it.
 import Proxy
 import Runtime
-import Synchronization
 
 public enum WorkerPoll {
   /// Nanoseconds after which a worker that has not answered is left out: it hangs, or the node is far too busy.
@@ -39,9 +38,9 @@ public enum WorkerPoll {
       var isTaken = false
     }
 
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
-    init(count: Int) { state = Mutex(State(reports: Array(repeating: nil, count: count), missing: count)) }
+    init(count: Int) { state = Locked(State(reports: Array(repeating: nil, count: count), missing: count)) }
 
     /// - Returns: true with the last one.
     func put(_ report: WorkerReport, at place: Int) -> Bool {

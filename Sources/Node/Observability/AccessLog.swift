@@ -9,7 +9,7 @@ import Synchronization
 /// writer's interval. A process that is killed loses what it logged in its last 200 ms.
 public final class AccessLog: Sendable {
   let core: Core
-  private let thread: Mutex<pthread_t?>
+  private let thread: Locked<pthread_t?>
 
   /// Where the writer counts; to be collected beside the workers' cells. They outlive the log.
   public var cells: MetricCells { core.cells }
@@ -27,7 +27,7 @@ public final class AccessLog: Sendable {
   ) throws(AccessLogFault) {
     core = try Core(
       path: path, workers: workers, metrics: AccessLogMetrics(registry), cells: cells, log: log, logsQueries: logsQueries, time: time)
-    thread = Mutex(AccessLog.start(core))
+    thread = Locked(AccessLog.start(core))
   }
 
   /// Without a `close` the writer finishes by itself and nobody waits for it.

@@ -8,7 +8,7 @@ import Synchronization
 
 /// The bridge between the admin listener (on the control worker's thread) and the main thread.
 ///
-/// SAFETY: (@unchecked Sendable) what changes is behind `Mutex` or atomic; `workers` and `statistics` are written before the
+/// SAFETY: (@unchecked Sendable) what changes is behind `Locked` or atomic; `workers` and `statistics` are written before the
 /// control worker serves and only read afterwards; `upstreams` is used on the control worker's thread only.
 final class ServerState: AdminSource, @unchecked Sendable {
   private struct Published {
@@ -19,7 +19,7 @@ final class ServerState: AdminSource, @unchecked Sendable {
     var reloads: [@Sendable (ReloadOutcome) -> Void] = []
   }
 
-  private let published = Mutex(Published())
+  private let published = Locked(Published())
   private let masterPid: Int32
   private let log: NodeLog
   private var workers: [Worker] = []

@@ -64,6 +64,13 @@ public final class LocalReply {
     self.exchange = exchange
   }
 
+  /// The exchange has ended: what was to be called holds on to nothing any more.
+  func detach() {
+    exchange = nil
+    received = nil
+    writable = nil
+  }
+
   /// False once the client has gone or the response is complete.
   public var isOpen: Bool { exchange != nil }
 

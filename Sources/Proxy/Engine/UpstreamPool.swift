@@ -13,7 +13,7 @@ struct EndpointSlot {
   let slot: Int32
   let id: UInt64
   let address: SocketAddress
-  let host: String
+  var host: String
   let name: String
   let session: TLSSessionSlot
   var idle: ConnectionRef?
@@ -59,9 +59,13 @@ extension UnsafeMutablePointer where Pointee == UpstreamPool {
     while pointee.slots.count < count { pointee.slots.append(nil) }
     for i in 0..<count {
       let id = pointee.balancer.endpoints.states[i].id
-      guard pointee.balancer.endpoints.states[i].presence == .listed, pointee.slots[i]?.pointee.id != id,
-        let found = listing.addresses.first(where: { $0.id == id })
-      else { continue }
+      guard pointee.balancer.endpoints.states[i].presence == .listed, let found = listing.addresses.first(where: { $0.id == id }) else {
+        continue
+      }
+      if let known = pointee.slots[i], known.pointee.id == id {
+        known.pointee.host = found.host  // its connections go on
+        continue
+      }
       if let old = pointee.slots[i] {
         old.deinitialize(count: 1)
         old.deallocate()

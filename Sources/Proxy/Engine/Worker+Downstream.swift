@@ -361,7 +361,12 @@ extension Worker {
 
   private func endDownstream(_ c: ConnectionRef) {
     let allRead = c.pointee.reading == .complete && !c.pointee.readPending && c.pointee.input.isEmpty
-    if c.pointee.isBroken || allRead || c.pointee.wire != .http1 || c.pointee.tls != nil { return closeDownstream(c) }
+    if c.pointee.isBroken || allRead || c.pointee.wire != .http1 { return closeDownstream(c) }
+    if let tls = c.pointee.tls {
+      // The end is said within TLS; what still comes is not decrypted any more.
+      closeTLS(c, tls)
+      if c.pointee.isBroken || !c.pointee.output.isEmpty { return closeDownstream(c) }
+    }
     c.pointee.closesWhenFlushed = false
     c.pointee.reading = .linger
     c.pointee.lingerBytes = Worker.lingerBytesMax

@@ -245,24 +245,20 @@ extension Worker {
     detach(x)
   }
 
-  /// A malformed request that never became an exchange: answers and closes.
+  /// An HTTP/1 request that cannot be read: answered, counted and logged as any other, then closed.
   func refuse(_ c: ConnectionRef, _ fault: Fault) {
-    cells.add(metrics.requests, 1)
-    cells.add(metrics.faults[fault], 1)
-    let status = fault.status
-    var o = put(scratch, 0, "HTTP/1.1 ")
-    o = putDecimal(scratch, o, status.code)
-    o = put(scratch, o, " ")
-    o = put(scratch, o, status.reason)
-    let body = ErrorBody.of(fault)
-    o = put(scratch, o, "\r\nContent-Type: application/json\r\nContent-Length: ")
-    o = putDecimal(scratch, o, body.count)
-    o = put(scratch, o, "\r\nConnection: close\r\n\r\n")
-    o = put(scratch, o, body.start, body.count)
-    c.pointee.reading = .linger  // what else arrives is not looked at
-    c.pointee.lingerBytes = Worker.lingerBytesMax
-    write(c, scratch, o)
-    if c.pointee.role == .downstream { closeAfterFlush(c) }
+    if let x = c.pointee.exchange { return fail(x, fault) }
+    c.pointee.requests &+= 1
+    let x = unreadable(c)
+    c.pointee.exchange = x
+    fail(x, fault)
+  }
+
+  /// The exchange of a request of which nothing is known: its method and its path are "-".
+  func unreadable(_ c: ConnectionRef) -> ExchangeRef {
+    scratch[0] = 0x2d
+    request.pointee.becomeUnreadable()
+    return makeExchange(c, scratch, 1)
   }
 
   /// The response has been handed over whole: accounts for it and frees the exchange; the connection goes on or closes.
@@ -292,7 +288,7 @@ extension Worker {
     if x.pointee.isWaiting { leaveQueue(x) }
     leavePool(x)
     if let reply = x.pointee.reply {
-      reply._withUnsafeGuaranteedRef { $0.exchange = nil }
+      reply._withUnsafeGuaranteedRef { $0.detach() }
       reply.release()
     }
     if x.pointee.downstreamID != 0 { leaveHTTP2(x) } else if let c = x.pointee.downstream { c.pointee.exchange = nil }

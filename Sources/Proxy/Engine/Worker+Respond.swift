@@ -48,7 +48,7 @@ extension Worker {
   private func putResponseHead(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, framing: BodyFraming) -> Int {
     var o = put(out, 0, p, response.pointee.lineEnd)
     out[7] = 0x31
-    var skipped = FieldID.hopByHop
+    var skipped = FieldID.hopByHop | FieldID.bit(FieldID.requestID)
     x.pointee.responseChunked = false
     switch framing {
     case .none, .length: break
@@ -100,7 +100,8 @@ extension Worker {
   func respond(_ x: ExchangeRef, headCount: Int, body: UnsafePointer<UInt8>, _ n: Int) {
     let out = spare
     var o = headCount
-    if n > 0 || !(out[9] == 0x32 && out[10] == 0x30 && out[11] == 0x34) {
+    let bodyless = out[10] == 0x30 && out[11] == 0x34 && (out[9] == 0x32 || out[9] == 0x33)  // 204, 304
+    if n > 0 || !bodyless {
       o = put(out, o, "Content-Length: ")
       o = putDecimal(out, o, n)
       o = put(out, o, "\r\n")

@@ -169,7 +169,7 @@ extension Worker {
   private func drainDownstream(_ c: ConnectionRef) {
     guard c.pointee.role == .downstream else { return }
     if c.pointee.wire == .http2 {
-      drainHTTP2(c)
+      announceDrain(c)
     } else if c.pointee.sawEnd && c.pointee.wire == .http1 {
       downstreamReadable(c)
     } else if c.pointee.exchange == nil && c.pointee.input.isEmpty && c.pointee.requests > 0 {
@@ -209,6 +209,7 @@ extension Worker {
     open = []
     connections.forEach { if $0.pointee.role == .upstream { open.append($0) } }
     for u in open where u.pointee.role == .upstream { closeUpstream(u) }
+    for id in Array(alarms.alarms.keys) { cancel(alarm: id) }  // what they would do may hold on to this worker
     releaseRetired()
     if let old = live {
       live = nil

@@ -149,14 +149,8 @@ extension Worker {
   private func beginResponse(_ u: ConnectionRef, _ x: ExchangeRef, _ p: Bytes, _ k: Int, _ available: Int) -> Int {
     let status = UInt16(truncatingIfNeeded: response.pointee.status)
     let options = u.pointee.endpoint!.pointee.pool
-    if status >= 500 {
-      if options.pointee.options.retry.conditions.contains(.status) && options.pointee.options.retry.statuses.contains(status) {
-        if retryStatus(x, status) { return -1 }
-      }
-      record(x, .failure)
-    } else {
-      record(x, .success)
-    }
+    if status >= 400 && retryStatus(x, status) { return -1 }
+    record(x, Worker.outcome(of: status))
     x.pointee.firstByte = now
     u.pointee.reading = .body
     u.pointee.persists = response.pointee.persists
@@ -179,8 +173,12 @@ extension Worker {
     return x.pointee.serial == serial ? got.consumed : -1
   }
 
-  /// A status that the pool wants retried: true when another attempt has begun.
-  private func retryStatus(_ x: ExchangeRef, _ status: UInt16) -> Bool {
+  /// What a status says of its endpoint: a gateway's or an overloaded server's own answers count against it, an application's do not.
+  static func outcome(of status: UInt16) -> AttemptOutcome { status >= 502 && status <= 504 ? .failure : .success }
+
+  /// Whether the pool wants the status retried: true when another attempt has begun.
+  @inline(never)
+  func retryStatus(_ x: ExchangeRef, _ status: UInt16) -> Bool {
     let pool = x.pointee.pool!
     let situation = RetrySituation(
       isIdempotent: x.pointee.method.isIdempotent, isBodyConsumed: x.pointee.requestBodyStarted,
@@ -188,16 +186,13 @@ extension Worker {
     guard pool.pointee.options.retry.mayRetry(.responseStatus(status), situation), pool.pointee.budget.withdraw(now: now) else {
       return false
     }
-    attemptFailedWithin(x)
-    return true
-  }
-
-  private func attemptFailedWithin(_ x: ExchangeRef) {
-    record(x, .failure)
+    record(x, Worker.outcome(of: status))
     if let endpoint = x.pointee.endpoint { x.pointee.tried.insert(endpoint.pointee.slot) }
     dropUpstream(x)
+    x.pointee.responseIsComplete = false
     cells.add(metrics.retries, 1)
     attempt(x, nil, 0)
+    return true
   }
 
   private func takeResponseBody(_ x: ExchangeRef, _ p: Bytes, _ n: Int) -> Int {

@@ -168,7 +168,9 @@ extension UnsafeMutablePointer where Pointee == HTTP2Session {
   func writeResponse(_ out: Bytes) -> Int {
     var o = put(out, 0, "HTTP/1.1 ")
     o = putDecimal(out, o, pointee.status)
-    o = put(out, o, " \r\n")
+    let reason = ReasonPhrase.bytes(pointee.status)
+    o = put(out, put(out, o, " "), reason.start, reason.count)
+    o = put(out, o, "\r\n")
     return writeLines(out, o)
   }
 

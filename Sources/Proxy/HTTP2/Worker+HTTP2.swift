@@ -80,7 +80,6 @@ extension Worker {
       if c.pointee.http2 == h { endHTTP2(c) }
       return false
     }
-    if h.pointee.isServer && h.pointee.streams == 0 { setDeadline(c, limits.idleTimeout) }
     enqueueFlush(c)
     return true
   }
@@ -146,6 +145,18 @@ extension Worker {
     if !c.pointee.output.isEmpty { return closeHTTP2(c) }
     if h.pointee.streams > 0 { return downstreamHTTP2TimedOut(c, h) }
     drainHTTP2(c)
+  }
+
+  /// Nanoseconds that a client has to learn of the drain while its requests are still taken: more than a round trip.
+  static let drainNotice: UInt64 = 200_000_000
+
+  /// As `drainHTTP2`, in two steps: first a GOAWAY that refuses nothing yet, so that a request already on its way is not lost.
+  func announceDrain(_ c: ConnectionRef) {
+    guard let h = c.pointee.http2, !h.pointee.isLeaving else { return }
+    nghttp2_submit_shutdown_notice(h.pointee.session)
+    enqueueFlush(c)
+    let token = c.token
+    after(Worker.drainNotice) { [unowned self] in ConnectionRef.of(token: token).map { drainHTTP2($0) } }
   }
 
   /// Tells the client to go elsewhere for new requests; closes when those under way are done (RFC 9113 §6.8).

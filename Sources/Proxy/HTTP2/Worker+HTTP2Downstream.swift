@@ -12,7 +12,7 @@ extension Worker {
     defer { h.pointee.clearBlock(pool) }
     let c = h.pointee.connection
     if h.pointee.isLeaving || h.pointee.isBroken { return refuseStream(h, stream, NGHTTP2_REFUSED_STREAM) }
-    var p = headText
+    let p = headText
     var k = 0
     var fault: Fault?
     if h.pointee.isOversized {
@@ -25,14 +25,8 @@ extension Worker {
       if parsed != k { fault = Fault(HeadFault(rawValue: parsed) ?? .malformed) }
       if parsed == k && request.pointee.method == .connect { fault = .connectRefused }
     }
-    if fault != nil {
-      // An exchange all the same, so that the refusal is answered, counted and logged like any other.
-      p = headText
-      k = put(p, 0, "GET / HTTP/1.1\r\nHost: invalid\r\n\r\n")
-      _ = request.pointee.parseRequest(p, k, headLimits)
-    }
     c.pointee.requests &+= 1
-    let x = makeExchange(c, p, k)
+    let x = fault == nil ? makeExchange(c, p, k) : unreadable(c)
     x.pointee.downstreamID = stream
     x.pointee.keepsDownstream = true
     let sized = request.pointee.contentLength >= 0 && fault == nil
@@ -210,7 +204,7 @@ extension Worker {
     _ = putDecimal(statusText, 0, response.pointee.status)
     fieldList[0] = HTTP2Fields.field(":status", statusText, 3)
     var n = 1
-    let skipped = FieldID.hopByHop
+    let skipped = interim ? FieldID.hopByHop : FieldID.hopByHop | FieldID.bit(FieldID.requestID)
     var k = 0
     while k < response.pointee.count {
       let f = response.pointee.fields[k]

@@ -261,7 +261,12 @@ extension Worker {
     else { return refuseHTTP2Response(x, .upstreamMalformed) }
     if response.pointee.status < 200 { return forwardInterim(x, headText, k) }
     let status = UInt16(truncatingIfNeeded: response.pointee.status)
-    record(x, status >= 500 ? .failure : .success)
+    if status >= 400 {
+      x.pointee.responseIsComplete = ended  // a stream that both sides have ended is not reset
+      if retryStatus(x, status) { return }
+      x.pointee.responseIsComplete = false
+    }
+    record(x, Worker.outcome(of: status))
     x.pointee.firstByte = now
     let toHead = x.pointee.method == .head
     let sized = response.pointee.contentLength >= 0

@@ -1,7 +1,7 @@
 // The keys that seal session tickets (RFC 5077, RFC 8446 §4.6.1). The first key encrypts, all decrypt; a ticket sealed with an older
 // key is renewed. Whoever owns the ring (a node's cluster, a timer) rotates it while workers on other threads handshake.
 import COpenSSL
-import Synchronization
+import Runtime
 
 /// One ticket key: a public name by which a ticket finds it, and two secrets.
 public struct TicketKey: Sendable, Equatable {
@@ -34,17 +34,17 @@ public final class TLSTicketKeyRing: Sendable {
   static let rotatedKeysKept = 2
 
   // One uncontended lock per handshake; the box inside never changes, so the lock covers a retain and nothing else.
-  private let current: Mutex<KeyBox>
+  private let current: Locked<KeyBox>
 
   /// A ring with one random key: tickets are good on this process alone and until it ends.
   public init() {
-    current = Mutex(KeyBox([.random()]))
+    current = Locked(KeyBox([.random()]))
   }
 
   /// - Throws: ``TLSFault`` when there is no key, more than ``keysMax``, or two of one name.
   public init(_ keys: [TicketKey]) throws(TLSFault) {
     try Self.check(keys)
-    current = Mutex(KeyBox(keys))
+    current = Locked(KeyBox(keys))
   }
 
   /// Puts new keys in force: the first encrypts from the next handshake on, all decrypt.

@@ -116,6 +116,17 @@ public struct MessageHead {
 
   public func deallocate() { fields.deallocate() }
 
+  /// Stands for a request of which nothing is known but a byte: its method and its path.
+  mutating func becomeUnreadable() {
+    (count, end, lineEnd, start, seen) = (0, 1, 1, 0, 0)
+    (method, methodCount) = (.other, 1)
+    (target, targetCount, targetForm) = (0, 1, .origin)
+    (path, pathCount, queryCount) = (0, 1, 0)
+    (authority, authorityCount) = (0, 0)
+    (minor, contentLength, isChunked) = (1, -1, false)
+    (saysClose, saysKeepAlive, saysUpgrade, expectsContinue) = (false, false, false, false)
+  }
+
   @inline(__always) func has(_ id: UInt8) -> Bool { seen & FieldID.bit(id) != 0 }
 
   /// The index of the first field with this id, or -1.

@@ -16,4 +16,20 @@ public enum ReasonPhrase {
   ]
 
   public static func of(_ status: Int) -> String { phrases[status] ?? "" }
+
+  // SAFETY: written once by the initialiser, only read afterwards; never freed.
+  nonisolated(unsafe) private static let texts: UnsafeMutablePointer<ByteView> = {
+    let table = UnsafeMutablePointer<ByteView>.allocate(capacity: 1000)
+    table.initialize(repeating: ByteView(StaticString("").utf8Start, 0), count: 1000)
+    for (status, phrase) in phrases {
+      let text = Array(phrase.utf8)
+      let p = UnsafeMutablePointer<UInt8>.allocate(capacity: text.count)
+      p.initialize(from: text, count: text.count)
+      table[status] = ByteView(p, text.count)
+    }
+    return table
+  }()
+
+  /// As `of`, for the request path. `status`: 0 to 999.
+  static func bytes(_ status: Int) -> ByteView { texts[status] }
 }
