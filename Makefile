@@ -16,7 +16,7 @@ STRICT := -Xswiftc -warnings-as-errors
 FUZZERS := http1 configuration
 FUZZ_FLAGS := --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 # The parts of the integration tests that measure nothing, run once more against a sanitised gateway.
-LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/lsan.supp:print_suppressions=0
+LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/ops/leaks.supp:print_suppressions=0
 SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams
 
 .PHONY: help setup setup-run build run test lint format test-unit test-integration test-asan test-tsan fuzz bench docs clean
