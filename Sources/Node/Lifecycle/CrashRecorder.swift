@@ -39,7 +39,7 @@ public enum CrashRecorder {
     frames = .allocate(capacity: framesMax)
     frames?.initialize(repeating: nil, count: framesMax)
     rehearse()
-    useAlternateStack()
+    _ = setAlternateStack(makeStack())  // this thread's, as long as the process lives
     for signal in signals {
       var action = sigaction()
       action.__sigaction_handler.sa_sigaction = { signal, info, _ in CrashRecorder.handler(signal, info) }
@@ -50,13 +50,25 @@ public enum CrashRecorder {
     return true
   }
 
-  /// Gives the calling thread a stack of its own for the handler, so that a stack overflow leaves a report too. Once a thread.
-  public static func useAlternateStack() {
+  /// Runs `body` with a stack of its own for the handler, so that an overflow of the calling thread's leaves a report too. What was set
+  /// before, such as a sanitizer's, is set again afterwards.
+  public static func withAlternateStack(_ body: () -> Void) {
+    let memory = makeStack()
+    defer { memory.deallocate() }
+    var before = setAlternateStack(memory)
+    body()
+    sigaltstack(&before, nil)
+  }
+
+  private static func makeStack() -> UnsafeMutableRawPointer { .allocate(byteCount: alternateStackBytes, alignment: 16) }
+
+  private static func setAlternateStack(_ memory: UnsafeMutableRawPointer) -> stack_t {
     var stack = stack_t()
-    // Lives as long as the thread may fault, which is as long as the process: threads here do not end before it.
-    stack.ss_sp = UnsafeMutableRawPointer.allocate(byteCount: alternateStackBytes, alignment: 16)
+    var before = stack_t()
+    stack.ss_sp = memory
     stack.ss_size = alternateStackBytes
-    sigaltstack(&stack, nil)
+    sigaltstack(&stack, &before)
+    return before
   }
 
   /// - Parameter hook: see `InFlightHook`; nil takes it away.

@@ -25,8 +25,7 @@ final class WorkerThread: @unchecked Sendable {
       { argument in
         let me = Unmanaged<WorkerThread>.fromOpaque(argument!).takeRetainedValue()
         tg_name_thread(me.name)
-        CrashRecorder.useAlternateStack()
-        me.worker.run()
+        CrashRecorder.withAlternateStack { me.worker.run() }
         return nil
       }, box.toOpaque())
     precondition(result == 0, "no thread for \(name): \(String(cString: strerror(result)))")
