@@ -272,6 +272,16 @@ class AccessLog(LifecycleTestCase):
         wait_until(lambda: self.lines(log, "/second"), "the next line is in the new file")
         self.assertEqual(self.lines(gateway.folder / "access.log.1", "/second"), [])
 
+    def test_an_answer_of_the_gateway_s_own_belongs_to_the_client_s_trace(self):
+        gateway = self.serve(log={"access": "access.log"}, routes={"GET /known": {"upstream": "main"}})
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        with gateway.wire() as wire:
+            for target, fields in (("/a", [("traceparent", f"00-{trace}-00f067aa0ba902b7-01")]), ("/b", [])):
+                self.assertEqual(wire.request("GET", target, fields).status, 404)
+        log = gateway.folder / "access.log"
+        (first,), (second,) = (wait_until(lambda: self.lines(log, f'"{target}"'), "the line is written") for target in ("/a", "/b"))
+        self.assertEqual((first["trace_id"], second["trace_id"]), (trace, second["request_id"]))
+
     def test_requests_that_cannot_be_read_are_counted_and_logged(self):
         gateway = self.serve(log={"access": "access.log"})
         log = gateway.folder / "access.log"

@@ -105,8 +105,9 @@ public struct Exchange {
   public internal(set) var bytesSent = 0
   public internal(set) var status: UInt16 = 0
   public internal(set) var fault: Fault?
-  /// 128 random bits: the request id, and the trace id where the client sent none.
+  /// 128 random bits: the request id.
   public internal(set) var requestID: (UInt64, UInt64) = (0, 0)
+  /// The trace's id: the client's, or the request's where it sent none.
   var trace: (UInt64, UInt64) = (0, 0)
 }
 

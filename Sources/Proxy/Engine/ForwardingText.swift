@@ -260,8 +260,7 @@ extension Worker {
   @inline(__always)
   private func putTrace(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int) -> Int {
     // A trace that began here is said at each attempt.
-    if x.pointee.trace.0 | x.pointee.trace.1 != 0 && x.pointee.trace != x.pointee.requestID { return at }
-    x.pointee.trace = x.pointee.requestID
+    if x.pointee.trace != x.pointee.requestID { return at }
     var o = put(out, at, "traceparent: 00-")
     o = putHex(out, o, x.pointee.requestID.0)
     o = putHex(out, o, x.pointee.requestID.1)
@@ -272,7 +271,7 @@ extension Worker {
 
   /// Whether the client's `traceparent` is one (W3C trace context §3.2); its trace id is then the exchange's.
   @inline(never)
-  private func keepsTrace(_ x: ExchangeRef, _ p: Bytes) -> Bool {
+  func keepsTrace(_ x: ExchangeRef, _ p: Bytes) -> Bool {
     let k = request.pointee.index(of: FieldID.traceparent)
     guard k >= 0 else { return false }
     let field = request.pointee.fields[k]

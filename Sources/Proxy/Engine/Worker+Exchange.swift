@@ -29,6 +29,7 @@ extension Worker {
     x.pointee.downstreamProgress = now
     x.pointee.bytesReceived = k
     x.pointee.requestID = (random.next(), random.next())
+    x.pointee.trace = x.pointee.requestID
     x.pointee.snapshot = live
     if c.pointee.peerIsTrusted || forwarding.hops > 0 { x.pointee.client = resolveClient(c, p) }
     live!.pointee.exchanges &+= 1
@@ -60,10 +61,13 @@ extension Worker {
     }
     let view = RequestView(base: p, head: request, exchange: x)
     let step = live!.pointee.application._withUnsafeGuaranteedRef { $0.decide(view) }
-    switch step {
-    case .forward(let plan):
+    if case .forward(let plan) = step {
       x.pointee.plan = plan
       return beginForward(x, p, available)
+    }
+    if request.pointee.has(FieldID.traceparent) { _ = keepsTrace(x, p) }  // for the log
+    switch step {
+    case .forward: break
     case .answer(let ready):
       answer(x, ready)
     case .local:
