@@ -122,7 +122,7 @@ def headline(c):
     versions = ', '.join(f'{name} {text}' for name, text in c['versions'].items() if text)
     commit = (c['commit'] or 'no commit') + (' with changes' if c['dirty'] else '')
     return (f'{c["taken"]}, {commit}; {c["cpu"]}, {c["cpus"]} CPUs, Linux {c["kernel"]}, load {c["load"]} at the start; {c["pinning"]}; '
-            f'{c["rounds"]} rounds of {c["seconds"]} s; {versions}')
+            f'{c["rounds"]} x {c["seconds"]} s; {versions}')
 
 
 def keep(readme, rows, c):

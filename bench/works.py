@@ -41,6 +41,12 @@ def interleaved(row, gateways, rounds, sample, fault=lambda gateway: None):
     return row
 
 
+def in_turns(bench, row, gateways, sample, fault=lambda gateway: None):
+    """As `interleaved`, for works whose figure needs no long load: turns of a second, `rounds * seconds` of them. The machine is another
+    one every few seconds (other guests, its clock), so both sides of a ratio must lie close together."""
+    return interleaved(row, gateways, bench.settings.rounds * bench.settings.seconds, sample, fault)
+
+
 def per_request(gateway, drive):
     """CPU microseconds per answered request while `drive` runs; None when next to nothing was answered."""
     before = cpu_microseconds(gateway.pid)
@@ -62,9 +68,7 @@ def proxied(bench, row, kinds, path, length, tls=False, http2=False):
         if not wrong:
             drive(gateway.url(path, tls), 1)  # warms pools, caches and branch predictors
         return wrong
-    seconds = bench.settings.seconds
-    return interleaved(row, gateways, bench.settings.rounds,
-                       lambda g: per_request(g, lambda: drive(g.url(path, tls), seconds)), fault)
+    return in_turns(bench, row, gateways, lambda g: per_request(g, lambda: drive(g.url(path, tls), 1)), fault)
 
 
 def small(bench):
@@ -90,10 +94,9 @@ def over_http2(bench):
 def handshakes(bench):
     gateways = [bench.gateway(kind) for kind in bench.kinds()]
     for resume, title in ((False, 'TLS 1.3 handshake, full (P-256, X25519)'), (True, 'TLS 1.3 handshake, resumed')):
-        seconds = bench.settings.seconds / 2
         def sample(gateway):
             before = cpu_microseconds(gateway.pid)
-            done, resumed, failed, what = bench.client.handshakes(gateway.tls, seconds, resume)
+            done, resumed, failed, what = bench.client.handshakes(gateway.tls, 0.5, resume)
             spent = cpu_microseconds(gateway.pid) - before
             wanted = resumed if resume else done - resumed
             if wanted < 50:
@@ -110,7 +113,7 @@ def handshakes(bench):
                 row.notes[gateway.name] = what[len(HANDSHAKE):].strip()
             return None if done else what
         row = Row('handshakes', title, 'us CPU', 1.05)
-        yield interleaved(row, gateways, bench.settings.rounds, sample, fault)
+        yield in_turns(bench, row, gateways, sample, fault)
 
 
 def idle(bench):
@@ -189,8 +192,8 @@ def workers(bench):
     if settings.count < 4:
         house.pin_origin(settings.shared_cpus)
     try:
-        samples = interleaved(Row('workers', '', 'us CPU', 0), gateways, settings.rounds,
-                              lambda g: per_request(g, lambda: bench.client.wrk(g.url('/1k/7'), settings.seconds)))
+        samples = in_turns(bench, Row('workers', '', 'us CPU', 0), gateways,
+                           lambda g: per_request(g, lambda: bench.client.wrk(g.url('/1k/7'), 1)))
     finally:
         bench.client.cpus = client_cpus
         house.pin_origin(settings.client_cpus)

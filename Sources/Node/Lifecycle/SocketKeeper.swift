@@ -105,8 +105,7 @@ final class SocketKeeper {
     return chosen
   }
 
-  /// A non-blocking, close-on-exec socket, bound and, if `shared`, listening beside others of the port. TCP_NODELAY is inherited by
-  /// accepted connections, which saves them a call.
+  /// A non-blocking, close-on-exec socket, bound and, if `shared`, listening beside others of the port.
   private static func open(_ address: SocketAddress, text: String, shared: Bool) throws(ControlFailure) -> Int32 {
     let descriptor = tg_socket(address.domain, Int32(SOCK_STREAM.rawValue))
     guard descriptor >= 0 else { throw failure(errno, address, text) }
@@ -114,8 +113,9 @@ final class SocketKeeper {
       var on: Int32 = 1
       return setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size)) == 0
     }
+    StreamOptions.set(descriptor, address)
     let ready =
-      set(SOL_SOCKET, SO_REUSEADDR) && (!shared || set(SOL_SOCKET, SO_REUSEPORT)) && set(Int32(IPPROTO_TCP), TCP_NODELAY)
+      set(SOL_SOCKET, SO_REUSEADDR) && (!shared || set(SOL_SOCKET, SO_REUSEPORT))
       // `[::]:80` means IPv6 alone, whatever the machine's default, so that `0.0.0.0:80` may stand beside it.
       && (address.isIPv4 || set(Int32(IPPROTO_IPV6), IPV6_V6ONLY))
       && address.withSockaddr { bind(descriptor, $0, $1) } == 0

@@ -44,7 +44,7 @@ extension Worker {
       return
     }
     let remote = SocketAddress(address) ?? .unknown
-    tune(fd, remote: remote)
+    StreamOptions.set(fd, remote)
     let options = snapshot.listeners[listener]
     let tls = options.tls?.makeSession()
     if tls == nil && options.tls != nil {  // out of memory: never served without

@@ -107,7 +107,7 @@ extension Worker {
       pool.pointee.circuit.release(.connection)
       return attemptFailed(x, .connectFailed)
     }
-    tune(fd, remote: address)
+    StreamOptions.set(fd, address)
     let u = connections.take()
     u.pointee.fd = fd
     u.pointee.role = .upstream

@@ -13,14 +13,6 @@ enum ReadResult {
 }
 
 extension Worker {
-  /// Options of a new connection's socket. Within this machine nothing is congested and nothing gets lost: the plainest control, which
-  /// every Linux has, spares the measuring and pacing of the machine's own choice (3 % of a proxied request where that is BBR).
-  func tune(_ fd: Int32, remote: SocketAddress) {
-    var one: Int32 = 1
-    setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
-    if remote.isLoopback { setsockopt(fd, Int32(IPPROTO_TCP), TCP_CONGESTION, "reno", 4) }
-  }
-
   /// Reads up to `n` bytes: their number, or a `ReadResult`.
   @inline(__always)
   func read(_ c: ConnectionRef, _ p: Bytes, _ n: Int) -> Int {
