@@ -27,7 +27,7 @@ def ratio(rounds, base):
 
 def judged(row):
     """The row's outcome: best peer, the subject's figure against the bar, and whether it holds."""
-    peers = [n for n in row.rounds if n in PEERS and median(row.rounds[n]) is not None]
+    peers = [n for n in row.rounds if n in (row.rivals or PEERS) and median(row.rounds[n]) is not None]
     best = min(peers, key=lambda n: median(row.rounds[n])) if peers else None
     base = {'best': best, 'value': None}.get(row.versus, row.versus)
     mine = row.rounds.get(row.subject, [])

@@ -8,6 +8,7 @@ from meters import cpu_microseconds, memory_kib
 
 PEERS = ('nginx', 'haproxy', 'haproxy-big', 'envoy', 'caddy')
 SUBJECT = 'tidegate'
+SAME_OPENSSL = ('nginx', 'haproxy')  # as the subject; Envoy carries BoringSSL, Caddy is Go's crypto/tls
 HANDSHAKE = 'TLSv1.3 TLS_AES_128_GCM_SHA256 id-ecPublicKey256'  # what every gateway must negotiate with `dial`
 
 
@@ -20,6 +21,7 @@ class Row:
     bar: float | None     # None: shown for comparison, judged by nothing
     versus: str = 'best'  # 'best': ratio to the best peer; 'value': the subject's own figure; else the name of what it is compared with
     subject: str = SUBJECT
+    rivals: tuple = ()    # peers that are judged against; empty: all
     rounds: dict = field(default_factory=dict)
     left_out: dict = field(default_factory=dict)
     notes: dict = field(default_factory=dict)
@@ -112,7 +114,7 @@ def handshakes(bench):
             if done and what != HANDSHAKE:
                 row.notes[gateway.name] = what[len(HANDSHAKE):].strip()
             return None if done else what
-        row = Row('handshakes', title, 'us CPU', 1.05)
+        row = Row('handshakes', title, 'us CPU', 1.05, rivals=SAME_OPENSSL)
         yield in_turns(bench, row, gateways, sample, fault)
 
 

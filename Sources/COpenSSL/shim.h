@@ -1,6 +1,7 @@
 // libssl and libcrypto, with those of their macros that Swift cannot see as functions. No logic.
 #ifndef TIDEGATE_COPENSSL_H
 #define TIDEGATE_COPENSSL_H
+#include <malloc.h>
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>

@@ -213,7 +213,7 @@ class Retrying(PoolTestCase):
         bad.on(None, lambda x: x.respond(503))
         gateway = self.serve(bad, good, retries={"on": ["503"]}, ejection={"consecutive": 0, "failure_ratio": 0})
         self.assertEqual(self.spread(gateway, 20), {"u1": 20})
-        self.assertGreater(len(bad.seen), 5)
+        self.assertGreater(len(bad.seen), 0, "chance has sent some there first")
 
     def test_so_is_a_named_status_of_a_client_error(self):
         bad, good = self.upstreams(2)
@@ -230,7 +230,7 @@ class Retrying(PoolTestCase):
             answers = [wire.request("GET", "/") for _ in range(20)]
         self.assertEqual([(a.status, a.reason) for a in answers], [(204, "No Content")] * 20)
         self.assertEqual({len(a.all("x-request-id")) for a in answers}, {1}, "the id of the gateway's own log, once")
-        self.assertGreater(len(bad.seen), 5)
+        self.assertGreater(len(bad.seen), 0, "chance has sent some there first")
 
     def test_an_unsafe_method_is_tried_again_only_when_asked(self):
         for asked in (False, True):

@@ -13,6 +13,7 @@ public enum Server {
   /// - Parameter path: the configuration file.
   /// - Returns: the exit code: 0 drained, 1 bad start, 3 requests were cut off at the drain's deadline.
   public static func run(configuration path: String) -> Int32 {
+    TLSMemory.install()
     guard let link = MasterLink.fromEnvironment() else {
       FileHandle.standardError.write(Data("tidegate: `serve` is started by `tidegate run`, not by hand\n".utf8))
       return MasterExit.badStart

@@ -48,6 +48,7 @@ extension Worker {
     let options = snapshot.listeners[listener]
     let tls = options.tls?.makeSession()
     if tls == nil && options.tls != nil {  // out of memory: never served without
+      ERR_clear_error()
       _ = Glibc.close(fd)
       return
     }

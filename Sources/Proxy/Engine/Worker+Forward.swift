@@ -1,5 +1,6 @@
 // Sending a request on: choosing an endpoint, getting a connection, trying again where that is allowed, and writing the request.
 import CEpoll
+import COpenSSL
 import Glibc
 import Runtime
 
@@ -145,6 +146,7 @@ extension Worker {
     guard let context = pool.pointee.options.tls else { return upstreamEstablished(u) }
     let name = pool.pointee.options.serverName ?? endpoint.pointee.host
     guard let tls = try? context.makeSession(serverName: name, slot: endpoint.pointee.session) else {
+      ERR_clear_error()
       return upstreamFailed(u, .connectFailed)
     }
     attachTLS(u, tls, server: false)

@@ -13,6 +13,8 @@ struct TLSTransport {
   let output: Bytes
   var count = 0
   var connection: ConnectionRef?
+  /// The socket had no more in the call under way.
+  var blocked = false
   let bio: OpaquePointer
 
   init() {
@@ -36,7 +38,10 @@ nonisolated(unsafe) private let tlsMethod: OpaquePointer = {
     let r = tg_receive(c.pointee.fd, buffer, Int(n))
     tg_bio_clear_retry(bio)
     if r < Int(n) { c.pointee.drained = true }
-    if r < 0 && errno == EAGAIN { tg_bio_retry_read(bio) }
+    if r < 0 && errno == EAGAIN {
+      io.pointee.blocked = true
+      tg_bio_retry_read(bio)
+    }
     return Int32(truncatingIfNeeded: r)
   }
   BIO_meth_set_write(m) { bio, buffer, n in
@@ -63,18 +68,21 @@ extension Worker {
     c.pointee.wire = .handshake
   }
 
+  /// Before each call into libssl. Its queue of errors is empty then: whoever meets one empties it, which is cheaper than to do it here.
   @inline(__always)
   private func enterTLS(_ c: ConnectionRef) {
     tlsIO.pointee.connection = c
-    ERR_clear_error()
+    tlsIO.pointee.blocked = false
   }
 
   /// 1: done; 0: needs more; -1: failed.
   func handshake(_ c: ConnectionRef) -> Int {
     enterTLS(c)
+    ERR_clear_error()
     c.pointee.drained = false
     let r = SSL_do_handshake(c.pointee.tls)
     let reason = r == 1 ? SSL_ERROR_NONE : SSL_get_error(c.pointee.tls, r)
+    ERR_clear_error()  // one that succeeded may have left some, too
     flushTLS(c)
     if r == 1 { return 1 }
     return reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE ? 0 : -1
@@ -94,14 +102,20 @@ extension Worker {
         c.pointee.drained = false
         continue
       }
-      let reason = SSL_get_error(c.pointee.tls, r)
+      let result = tlsIO.pointee.blocked ? ReadResult.again : endOfTLS(c, r)
       if tlsIO.pointee.count > 0 { flushTLS(c) }
       if total > 0 { break }
-      if reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE { return ReadResult.again }
-      return reason == SSL_ERROR_ZERO_RETURN ? ReadResult.end : ReadResult.failed
+      return result
     }
     if tlsIO.pointee.count > 0 { flushTLS(c) }
     return total
+  }
+
+  /// What it means that `SSL_read` returned `r` without having waited for the socket: close_notify is an end, all else a failure.
+  private func endOfTLS(_ c: ConnectionRef, _ r: Int32) -> Int {
+    let reason = SSL_get_error(c.pointee.tls, r)
+    ERR_clear_error()
+    return reason == SSL_ERROR_ZERO_RETURN ? ReadResult.end : ReadResult.failed
   }
 
   @inline(never)
@@ -110,7 +124,10 @@ extension Worker {
     var o = 0
     while o < n {
       let r = SSL_write(c.pointee.tls, p + o, Int32(truncatingIfNeeded: min(n &- o, 1 << 18)))
-      if r <= 0 { break }
+      if r <= 0 {
+        ERR_clear_error()
+        break
+      }
       o &+= Int(r)
       if tlsIO.pointee.count > TLSTransport.capacity / 2 { flushTLS(c) }
     }
@@ -131,6 +148,7 @@ extension Worker {
       SSL_shutdown(tls)  // sends close_notify, does not wait for the other's
       flushTLS(c)
     }
+    ERR_clear_error()
     SSL_free(tls)
     c.pointee.tls = nil
   }
