@@ -204,7 +204,7 @@ def workers(bench):
     for kind in kinds:
         one, two = f'{kind}-1', f'{kind}-2'
         yield Row('workers', f'{kind}: two workers against one, 1 KiB', 'us CPU', 1.1 if kind == SUBJECT else None, one, two,
-                  {name: samples.rounds[name] for name in (one, two)})
+                  rounds={name: samples.rounds[name] for name in (one, two)})
 
 
 WORKS = {'1k': small, '64k': large, 'tls': over_tls, 'h2': over_http2, 'handshakes': handshakes, 'idle': idle, 'tail': tail,
