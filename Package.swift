@@ -33,6 +33,7 @@ let package = Package(
     .target(name: "Runtime", dependencies: ["CEpoll"], swiftSettings: acrossRooms),
     .target(name: "Proxy", dependencies: ["Runtime", "COpenSSL", "CNghttp2", "CCares"], swiftSettings: acrossRooms),
     .target(name: "Gateway", dependencies: ["Runtime", "Proxy"], swiftSettings: acrossRooms),
+    .target(name: "Gossip", dependencies: ["Runtime"], swiftSettings: acrossRooms),
     .target(name: "Node", dependencies: ["Runtime", "Proxy", "Gateway", "Yams"], swiftSettings: acrossRooms),
     .executableTarget(
       name: "tidegate",
@@ -42,6 +43,7 @@ let package = Package(
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
     .testTarget(name: "ProxyTests", dependencies: ["Proxy"]),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+    .testTarget(name: "GossipTests", dependencies: ["Gossip"]),
     .testTarget(name: "NodeTests", dependencies: ["Node"]),
     .testTarget(name: "TidyTests"),
   ] + fuzzers,
