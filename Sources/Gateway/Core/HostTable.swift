@@ -14,7 +14,7 @@ public final class HostTable: @unchecked Sendable {
   private let mask: UInt32
   private let blob: UnsafeMutablePointer<UInt8>
   private let anyAPI: Int32
-  private let namesNone: Bool
+  private let hasNames: Bool
 
   /// Compiles hosts.
   ///
@@ -47,7 +47,7 @@ public final class HostTable: @unchecked Sendable {
     while count < named.count * 2 { count *= 2 }
     mask = UInt32(count - 1)
     self.anyAPI = anyAPI
-    namesNone = named.isEmpty
+    hasNames = !named.isEmpty
     slots = .allocate(capacity: count)
     slots.initialize(repeating: HostSlot(), count: count)
     blob = .allocate(capacity: max(named.reduce(0) { $0 + $1.bytes.count }, 1))
@@ -78,7 +78,7 @@ public final class HostTable: @unchecked Sendable {
   /// - Returns: the API's index, or -1 when no pattern matches.
   // SAFETY: reads only host[0..<count]; the caller keeps it alive and unchanged during the call.
   public func match(_ host: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
-    if namesNone { return anyAPI }
+    if !hasNames { return anyAPI }
     let end = HostTable.nameEnd(host, count)
     if end == 0 || end > HostPattern.bytesMax || host[0] == UInt8(ascii: ".") { return anyAPI }
     let exact = find(host, from: 0, to: end)

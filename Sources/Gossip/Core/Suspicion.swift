@@ -52,7 +52,8 @@ public struct Suspicion: Sendable, Equatable {
 
   /// Time in which this node did not run does not count against anybody.
   public mutating func extend(byNanoseconds late: UInt64) {
-    started = started.addingReportingOverflow(late).overflow ? .max : started + late
+    let (sum, overflow) = started.addingReportingOverflow(late)
+    started = overflow ? .max : sum
   }
 
   /// When the member is dead, if nothing is heard of it by then.
