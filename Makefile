@@ -5,6 +5,11 @@ PYTHON ?= /usr/bin/python3
 # Seconds that each fuzzer gets: `make fuzz FUZZ_SECONDS=3600`. Within `make test` it is a short, fixed budget.
 FUZZ_SECONDS ?= 300
 FUZZ_SECONDS_IN_TEST ?= 15
+# Of `make simulate` and `make simulate-many`.
+SEED ?=
+NODES ?=
+STEPS ?=
+SEEDS ?= 1000
 # Handed on to bench/run: `make bench BENCH="1k tls --rounds 3"`.
 BENCH ?=
 # Handed on to ops/quickstart: `make run QUICKSTART="--ports auto"`.
@@ -19,7 +24,7 @@ FUZZ_FLAGS := --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer,address -Xswi
 LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/ops/leaks.supp:print_suppressions=0
 SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams
 
-.PHONY: help setup setup-run build run test lint format test-unit test-integration test-asan test-tsan fuzz bench docs clean
+.PHONY: help setup setup-run build run test lint format test-unit test-integration test-simulation test-asan test-tsan fuzz simulate simulate-many bench-gossip bench docs clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -38,7 +43,7 @@ build: setup-run ## build .build/release/tidegate
 run: build ## build, then start the quickstart: a gateway, two upstreams, a status line a second
 	@ops/quickstart --binary $(BINARY) $(QUICKSTART)
 
-test: setup lint test-unit build test-integration ## everything that must pass: lint, unit, build, integration, a short fuzz run
+test: setup lint test-unit build test-integration test-simulation ## everything that must pass: lint, unit, build, integration, a short fuzz run
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SECONDS_IN_TEST)
 	@echo "make test: all passed"
 
@@ -54,6 +59,12 @@ test-unit: setup ## build with warnings as errors and run the unit and tidy test
 
 test-integration: build ## drive the release build over real sockets
 	TIDEGATE_BIN=$(CURDIR)/$(BINARY) $(PYTHON) -B -m unittest discover -s Tests/Integration
+
+test-simulation: setup-run ## two processes run the same lives the same way
+	@$(SWIFT) build -c release --product simulate
+	@mkdir -p var; for run in 1 2; do \
+		for seed in 1 2 3 4 5; do .build/release/simulate life --seed $$seed --steps 120; done > var/simulation-$$run || exit 1; done
+	@cmp var/simulation-1 var/simulation-2 && echo "simulation: five lives, byte for byte the same in two processes"
 
 test-asan: setup ## the tests under AddressSanitizer
 	$(LEAKS) $(SWIFT) test --disable-xctest --scratch-path .build-asan --sanitize=address
@@ -74,6 +85,18 @@ fuzz: setup-run ## fuzz each parser for FUZZ_SECONDS (default 300)
 		SWIFT_BACKTRACE=enable=no .build-fuzz/debug/fuzz-$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 			-print_final_stats=1 -verbosity=0 -artifact_prefix=var/fuzz/$$name- var/fuzz/$$name Tests/Fuzz/Corpus/$$name || exit 1; \
 	done
+
+simulate: setup-run ## one simulated life of a cluster: make simulate SEED=7 NODES=12 STEPS=200
+	@$(SWIFT) build -c release --product simulate
+	@.build/release/simulate life $(if $(SEED),--seed $(SEED)) $(if $(NODES),--nodes $(NODES)) $(if $(STEPS),--steps $(STEPS))
+
+simulate-many: setup-run ## SEEDS (default 1000) fresh lives, until one goes wrong
+	@$(SWIFT) build -c release --product simulate
+	@.build/release/simulate many --count $(SEEDS)
+
+bench-gossip: setup-run ## the figures of membership, in simulation (about ten minutes; see bench/README.md)
+	@$(SWIFT) build -c release --product simulate
+	@.build/release/simulate figures
 
 bench: build ## measure beside nginx, HAProxy, Envoy and Caddy (about twenty minutes; see bench/README.md)
 	@ops/setup bench

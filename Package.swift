@@ -43,7 +43,12 @@ let package = Package(
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
     .testTarget(name: "ProxyTests", dependencies: ["Proxy"]),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
-    .testTarget(name: "GossipTests", dependencies: ["Gossip"]),
+    .target(name: "SimulationKit", dependencies: ["Runtime", "Gossip"], path: "Tests/SimulationKit", swiftSettings: acrossRooms),
+    .executableTarget(
+      name: "simulate",
+      dependencies: ["SimulationKit", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Tests/Simulate", swiftSettings: acrossRooms),
+    .testTarget(name: "GossipTests", dependencies: ["Gossip", "SimulationKit"]),
     .testTarget(name: "NodeTests", dependencies: ["Node"]),
     .testTarget(name: "TidyTests"),
   ] + fuzzers,

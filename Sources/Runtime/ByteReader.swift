@@ -13,6 +13,8 @@ public enum ByteReadError: Error, Equatable, Sendable {
   case invalidUTF8(at: Int)
   /// Input left over where the format ends.
   case trailingBytes(at: Int)
+  /// A value that the format has no meaning for.
+  case notAllowed(at: Int)
 }
 
 /// A position in a run of bytes. Integers are big-endian; varints are unsigned LEB128, at most ten bytes and in shortest form only,

@@ -32,9 +32,12 @@ enum House {
   static func imports(of file: TidyFile) -> Set<String>? {
     if file.isSource { return rooms[file.room].map { $0.union(toolchain) } }
     if file.room == "Fuzz" { return Set(rooms.keys).union(toolchain) }
+    if file.room == "SimulationKit" { return Set(["Runtime", "Gossip"]).union(toolchain) }
+    if file.room == "Simulate" { return Set(["SimulationKit", "ArgumentParser"]).union(toolchain) }
     if file.room == "TidyTests" { return ["Testing", "Foundation"] }
     guard file.room.hasSuffix("Tests"), let below = rooms[String(file.room.dropLast(5))] else { return nil }
-    return below.union(toolchain).union(["Testing", "Foundation", String(file.room.dropLast(5))])
+    let simulation: Set<String> = file.room == "GossipTests" ? ["SimulationKit"] : []
+    return below.union(toolchain).union(simulation).union(["Testing", "Foundation", String(file.room.dropLast(5))])
   }
 }
 

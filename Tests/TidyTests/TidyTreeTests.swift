@@ -64,7 +64,7 @@ enum Tree {
   }
 
   @Test func everyFolderOfTestsIsKnown() throws {
-    let known = Set(House.rooms.keys.map { "\($0)Tests" } + ["TidyTests", "Integration", "Vectors", "Fuzz"])
+    let known = Set(House.rooms.keys.map { "\($0)Tests" } + ["TidyTests", "Integration", "Vectors", "Fuzz", "SimulationKit", "Simulate"])
     for name in try Tree.names("Tests") where name != "README.md" && name != "__pycache__" {
       #expect(known.contains(name), "Tests/\(name) mirrors no room. Name it <Room>Tests, or put its data into Tests/Vectors/<subject>.")
     }

@@ -5,6 +5,8 @@
 public struct RumourQueue: Sendable {
   private struct Entry: Sendable {
     var rumour: Rumour
+    /// What it takes up in a message.
+    var bytes: Int
     var told: Int
     /// The newest of what was told equally often goes first: old news has reached most already.
     var number: UInt64
@@ -30,11 +32,11 @@ public struct RumourQueue: Sendable {
     return factor * bits
   }
 
-  /// Puts a rumour in the place of what waits about the same member, to be told from the beginning.
-  public mutating func add(_ rumour: Rumour) {
+  /// Puts a rumour, of so many bytes, in the place of what waits about the same member, to be told from the beginning.
+  public mutating func add(_ rumour: Rumour, bytes: Int) {
     entries.removeAll { $0.rumour.member == rumour.member }
     next += 1
-    insert(Entry(rumour: rumour, told: 0, number: next))
+    insert(Entry(rumour: rumour, bytes: bytes, told: 0, number: next))
   }
 
   public mutating func remove(_ member: MemberID) { entries.removeAll { $0.rumour.member == member } }
@@ -54,15 +56,14 @@ public struct RumourQueue: Sendable {
   ///
   /// - Parameters:
   ///   - budget: bytes that they may take up together.
-  ///   - size: bytes of one.
   ///   - tellings: how often one is told; after that it is forgotten.
   ///   - first: the member to whom the message goes: what is said of it is told it before anything else, so that it can refute at once
   ///     (Lifeguard §IV-C, "Buddy System").
-  public mutating func take(budget: Int, tellings: Int, first: MemberID? = nil, size: (Rumour) -> Int) -> [Rumour] {
+  public mutating func take(budget: Int, tellings: Int, first: MemberID? = nil) -> [Rumour] {
     var taken: [Entry] = []
     var room = budget
     if let first, let at = entries.firstIndex(where: { $0.rumour.member == first }) {
-      let bytes = size(entries[at].rumour)
+      let bytes = entries[at].bytes
       if bytes <= room {
         room -= bytes
         taken.append(entries.remove(at: at))
@@ -70,7 +71,7 @@ public struct RumourQueue: Sendable {
     }
     var at = 0
     while at < entries.count && room > 0 {
-      let bytes = size(entries[at].rumour)
+      let bytes = entries[at].bytes
       if bytes <= room {
         room -= bytes
         taken.append(entries.remove(at: at))

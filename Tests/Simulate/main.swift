@@ -1,0 +1,58 @@
+// The simulation as a command: one life again and again from its seed, many fresh ones, or the figures of bench/README.md.
+import ArgumentParser
+import Glibc
+import SimulationKit
+
+/// Prints at once, also into a pipe.
+func say(_ text: String) {
+  print(text)
+  fflush(nil)
+}
+
+struct Simulate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "simulate",
+    abstract: "Runs clusters of memberships on virtual time, over a network that loses, delays, duplicates, reorders and parts.",
+    subcommands: [Life.self, Many.self, Figures.self])
+}
+
+struct Life: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Runs one life; the same seed runs the same way, byte for byte.")
+  @Option(help: "The integer that decides everything.") var seed: UInt64 = 1
+  @Option(help: "How many nodes; without it the seed decides.") var nodes: Int?
+  @Option(help: "How many faults.") var steps = 60
+
+  func run() throws {
+    print("seed \(seed): trace \(try Simulation.life(seed: seed, nodes: nodes, steps: steps))")
+  }
+}
+
+struct Many: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Runs many lives and stops at the first that goes wrong.")
+  @Option(help: "The first seed; without it the clock decides.") var first: UInt64?
+  @Option(help: "How many seeds.") var count: UInt64 = 1_000
+  @Option(help: "How many faults in each.") var steps = 60
+
+  func run() throws {
+    let first = first ?? UInt64(time(nil)) &* 1_000_003
+    let every = max(count / 20, 1)
+    for i in 0..<count {
+      _ = try Simulation.life(seed: first &+ i, steps: steps)
+      if (i + 1) % every == 0 { say("\(i + 1) of \(count) seeds from \(first): no violation") }
+    }
+  }
+}
+
+struct Figures: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Takes the figures of membership that bench/README.md keeps.")
+  @Flag(help: "A hundredth of the work: for a look, not for the record.") var short = false
+
+  func run() throws {
+    for figure in MembershipFigure.all {
+      let result = figure.take(short)
+      say("\(figure.name): \(result.text); \(figure.bar): \(result.holds ? "holds" : "MISSED")")
+    }
+  }
+}
+
+Simulate.main()
