@@ -28,13 +28,15 @@ let package = Package(
     .systemLibrary(name: "CEpoll"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CDatagram"),
+    .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
 
     .target(name: "Runtime", dependencies: ["CEpoll"], swiftSettings: acrossRooms),
     .target(name: "Proxy", dependencies: ["Runtime", "COpenSSL", "CNghttp2", "CCares"], swiftSettings: acrossRooms),
     .target(name: "Gateway", dependencies: ["Runtime", "Proxy"], swiftSettings: acrossRooms),
-    .target(name: "Gossip", dependencies: ["Runtime"], swiftSettings: acrossRooms),
-    .target(name: "Node", dependencies: ["Runtime", "Proxy", "Gateway", "Yams"], swiftSettings: acrossRooms),
+    .target(name: "Gossip", dependencies: ["Runtime", "CEpoll", "CDatagram", "COpenSSL", "CLZ4"], swiftSettings: acrossRooms),
+    .target(name: "Node", dependencies: ["Runtime", "Proxy", "Gateway", "Gossip", "Yams"], swiftSettings: acrossRooms),
     .executableTarget(
       name: "tidegate",
       dependencies: ["Node", .product(name: "ArgumentParser", package: "swift-argument-parser")],

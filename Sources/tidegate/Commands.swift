@@ -12,7 +12,8 @@ struct Tidegate: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      Run.self, Serve.self, Validate.self, Reload.self, Healthcheck.self, OriginCommand.self, VersionCommand.self, Completions.self,
+      Run.self, Serve.self, Validate.self, Reload.self, Healthcheck.self, Members.self, Leave.self, Keys.self,
+      OriginCommand.self, VersionCommand.self, Completions.self,
     ])
 }
 
@@ -66,6 +67,49 @@ struct Healthcheck: ParsableCommand {
   @OptionGroup var options: ConfigurationOption
 
   func run() throws { throw ExitCode(NodeCommands.healthcheck(configuration: options.file)) }
+}
+
+struct Members: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List the nodes of the cluster as a running node sees them.",
+    discussion: "Asks the admin address that the file names. States: alive, suspect, dead, left.")
+  @OptionGroup var options: ConfigurationOption
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() throws { throw ExitCode(NodeCommands.members(configuration: options.file, json: json)) }
+}
+
+struct Leave: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Have a running node say goodbye to its cluster.",
+    discussion: "The node goes on serving, alone, until it is started again. To stop a node, send it TERM: it drains, then says goodbye.")
+  @OptionGroup var options: ConfigurationOption
+
+  func run() throws { throw ExitCode(NodeCommands.leave(configuration: options.file)) }
+}
+
+struct Keys: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Make a cluster key, or list the ids of those in use.",
+    discussion: """
+      To change keys while all goes on: add the new one behind the old in every node's file, then put it first in every file, then take \
+      the old one out of every file; `tidegate reload` after each step.
+      """,
+    subcommands: [ListKeys.self, GenerateKey.self])
+}
+
+struct ListKeys: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "list", abstract: "Print the ids of a running node's keys; the first seals.")
+  @OptionGroup var options: ConfigurationOption
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() throws { throw ExitCode(NodeCommands.keys(configuration: options.file, json: json)) }
+}
+
+struct GenerateKey: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "generate", abstract: "Print a new key for `cluster.keys`.")
+
+  func run() throws { throw ExitCode(NodeCommands.generateKey()) }
 }
 
 struct OriginCommand: ParsableCommand {

@@ -67,7 +67,7 @@ import Testing
     writer.writeVarint(1)
     Self.rumour.encode(into: &writer)
     writer.writeLengthPrefixed(body.bytes + [9, 9, 9])
-    #expect(try decoded(MessageKind.statements.rawValue, writer.bytes) == .statements([MemberStatement(Self.rumour, Self.record)]))
+    #expect(try decoded(PartKind.statements.rawValue, writer.bytes) == .statements([MemberStatement(Self.rumour, Self.record)]))
   }
 
   @Test func theSizesThatTheBudgetCountsAreTrue() {

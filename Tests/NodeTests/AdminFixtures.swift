@@ -1,3 +1,4 @@
+@testable import Gossip
 import Runtime
 
 @testable import Node
@@ -21,6 +22,31 @@ final class ScriptedSource: AdminSource, @unchecked Sendable {
     completion(outcome)
   }
   func requestDrain() { drains += 1 }
+
+  var view: ClusterView? = ScriptedSource.three
+  private(set) var leaves = 0
+  func cluster() -> ClusterView? { view }
+  func requestLeave(_ completion: @escaping @Sendable () -> Void) {
+    leaves += 1
+    completion()
+  }
+
+  /// This node, one that drains, and a dead one.
+  static let three: ClusterView = {
+    func member(_ id: UInt64, _ name: String, _ state: MemberState, draining: Bool = false, isSelf: Bool = false) -> MemberStatus {
+      MemberStatus(
+        id: MemberID(id),
+        record: MemberRecord(
+          name: name, peer: SocketAddress(ipv4: 0x7f00_0001, port: UInt16(7_000 + id)), zone: "a", build: "1.2.3", isDraining: draining),
+        state: state, version: MemberVersion(generation: 9, incarnation: 2), stateAge: isSelf ? nil : 1_500_000_000,
+        roundTrip: isSelf ? nil : 250_000, isSelf: isSelf)
+    }
+    var status = GossipStatus()
+    status.members = [
+      member(3, "edge-3", .dead), member(2, "edge-2", .alive, draining: true), member(1, "edge-1", .alive, isSelf: true),
+    ]
+    return ClusterView(name: "shop", status: status, keys: ["0a0b0c0d", "01020304"])
+  }()
 }
 
 /// An admin application over scripted parts.
@@ -51,6 +77,7 @@ final class AdminFixture {
     case .now(let response), .drain(let response): response
     case .report(let render): render(source.reports)
     case .reload(let render): render(source.outcome)
+    case .leave(let render): render()
     }
   }
 

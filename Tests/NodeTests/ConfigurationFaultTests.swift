@@ -48,7 +48,7 @@ import Testing
     let result = ConfigurationVectors.load(ConfigurationVectors.good("contract"))
     #expect(
       result.warnings.map(\.description) == [
-        "tidegate.yaml:2:1: cluster: not in effect yet",
+        "tidegate.yaml:2:37: cluster.peer: not in effect yet",
         "tidegate.yaml:17:63: apis[0].routes.\"GET /products/{id}\".cache: not in effect yet",
         "tidegate.yaml:19:1: cache: not in effect yet",
       ])

@@ -146,6 +146,9 @@ public struct Membership: Sendable {
   /// What this node says of itself.
   public var own: Rumour { Rumour(me, version, isLeaving ? .left : .alive, origin: me) }
 
+  /// Whether what this node last said of itself has gone out to a few members, who pass it on.
+  public var isSpread: Bool { queue.tellings(of: me).map { $0 >= 3 } ?? true }
+
   /// Members that are alive or suspect, this node included.
   public var presentCount: Int { ring.members.count }
 

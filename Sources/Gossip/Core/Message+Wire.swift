@@ -2,16 +2,6 @@
 // is known here and is passed over.
 import Runtime
 
-/// The kinds of a datagram's parts that are membership's.
-public enum MessageKind: UInt64, Sendable, CaseIterable {
-  case ping = 1
-  case pingRequest = 2
-  case ack = 3
-  case nack = 4
-  case rumours = 5
-  case statements = 6
-}
-
 extension Message {
   /// Bytes that kind and length of a part take at most.
   public static let overheadBytes = 3
@@ -20,7 +10,7 @@ extension Message {
   /// Statements in one part at most: what fits a datagram many times over.
   static let listMax = 4_096
 
-  public var kind: MessageKind {
+  public var kind: PartKind {
     switch self {
     case .ping: .ping
     case .pingRequest: .pingRequest
@@ -70,7 +60,7 @@ extension Message {
   /// Reads a part's body; nil for a kind that is not membership's.
   /// - Throws: when the body is not what its kind promises.
   public init?(kind: UInt64, _ body: UnsafeRawBufferPointer) throws(ByteReadError) {
-    guard let kind = MessageKind(rawValue: kind) else { return nil }
+    guard let kind = PartKind(rawValue: kind) else { return nil }
     var reader = ByteReader(body)
     switch kind {
     case .ping:
@@ -86,6 +76,9 @@ extension Message {
     case .nack: self = .nack(number: try reader.readUInt32(), from: MemberID(try reader.readUInt64()))
     case .rumours: self = .rumours(try readList(&reader) { (r) throws(ByteReadError) in try Rumour(from: &r) })
     case .statements: self = .statements(try readList(&reader) { (r) throws(ByteReadError) in try MemberStatement(from: &r) })
+    case .joinRefusal, .counters, .totals, .question, .answer, .verdicts, .registerEntries, .purges, .keys, .factDigest, .registerSums,
+      .logSummary, .verdictSums:
+      return nil
     }
   }
 

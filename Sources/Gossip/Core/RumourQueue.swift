@@ -25,6 +25,9 @@ public struct RumourQueue: Sendable {
   /// The rumour about a member that still waits.
   public func rumour(of member: MemberID) -> Rumour? { entries.first { $0.rumour.member == member }?.rumour }
 
+  /// How often the waiting rumour about a member has been told; nil when none waits.
+  public func tellings(of member: MemberID) -> Int? { entries.first { $0.rumour.member == member }?.told }
+
   /// How often a rumour is told in a cluster of so many members: `factor * ceil(log2(n + 1))` (SWIM §4.1; each telling reaches a random
   /// member, and after `c * ln n` of them by everybody who knows, a member is left out with probability n to the -c).
   public static func tellings(factor: Int, members: Int) -> Int {

@@ -15,6 +15,8 @@ public final class AdminApplication: Application, @unchecked Sendable {
     /// Answered when the reload has ended.
     case reload(@Sendable (ReloadOutcome) -> LocalResponse)
     case drain(LocalResponse)
+    /// Answered when the goodbye has been told.
+    case leave(@Sendable () -> LocalResponse)
   }
 
   /// A reload that has not ended after this many nanoseconds is no longer waited for.
@@ -59,6 +61,10 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case .drain(let response):
       reply.send(response)
       source.requestDrain()
+    case .leave(let render):
+      let waiting = WaitingReply(reply)
+      let worker = reply.worker
+      source.requestLeave { worker.post { _ in waiting.reply.send(render()) } }
     }
   }
 
@@ -69,6 +75,7 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case .report(let render): .report { AdminApplication.finished(render($0)) }
     case .reload(let render): .reload { AdminApplication.finished(render($0)) }
     case .drain(let response): .drain(AdminApplication.finished(response))
+    case .leave(let render): .leave { AdminApplication.finished(render()) }
     }
   }
 
@@ -95,10 +102,10 @@ public final class AdminApplication: Application, @unchecked Sendable {
     guard let format = path.format(query: request.query) else {
       return .now(.message(400, "\(path.rawValue) knows format=\(path.formats.map(\.rawValue).joined(separator: " or ")) only."))
     }
-    return answer(path, format)
+    return answer(path, format, request)
   }
 
-  private func answer(_ path: AdminPath, _ format: AdminFormat) -> Answer {
+  private func answer(_ path: AdminPath, _ format: AdminFormat, _ request: LocalRequest) -> Answer {
     let uptime = time.monotonic().nanoseconds(since: identity.started) / 1_000_000_000
     switch path {
     case .index:
@@ -116,13 +123,27 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case .upstreams:
       return .report { AdminViews.response(AdminViews.upstreams(WorkerReport.merged($0)), format) }
     case .metrics:
-      return .report { [identity, statistics] in
-        AdminViews.metrics(statistics.families() + ReportMetrics.families(WorkerReport.merged($0), identity, uptime))
+      return .report { [identity, statistics, source] in
+        AdminViews.metrics(
+          statistics.families() + ReportMetrics.families(WorkerReport.merged($0), identity, uptime)
+            + ClusterMetrics.families(source.cluster()))
       }
+    case .members:
+      return .now(ClusterViews.members(identity, source.cluster(), format))
+    case .ring:
+      guard let key = AdminPath.value(of: "key", in: request.query), !key.isEmpty else {
+        return .now(.message(400, "/ring needs a key: /ring?key=…"))
+      }
+      return .now(ClusterViews.ring(key: key, identity, source.cluster(), format))
+    case .keys:
+      return .now(ClusterViews.keys(source.cluster(), format))
     case .reload:
       return .reload(AdminViews.reload)
     case .drain:
       return .drain(AdminViews.response(.object([JSONMember("draining", true)]), status: 202))
+    case .leave:
+      guard source.cluster() != nil else { return .now(.message(409, "This node is in no cluster.")) }
+      return .leave { AdminViews.response(.object([JSONMember("left", true)])) }
     }
   }
 }

@@ -1,4 +1,5 @@
 // Owns: the list of the admin listener's paths, from which the router, the index and the documentation come.
+import Foundation
 import Runtime
 
 /// The form of an answer, as `?format=` names it.
@@ -14,15 +15,19 @@ public enum AdminPath: String, CaseIterable, Sendable {
   case metrics = "/metrics"
   case statistics = "/stats"
   case upstreams = "/upstreams"
+  case members = "/members"
+  case ring = "/ring"
+  case keys = "/keys"
   case configuration = "/config"
   case reload = "/reload"
   case drain = "/drain"
+  case leave = "/leave"
 
   /// Whether it changes something; such paths know POST only, all others GET and HEAD only.
   public var changes: Bool {
     switch self {
-    case .reload, .drain: true
-    case .index, .health, .readiness, .metrics, .statistics, .upstreams, .configuration: false
+    case .reload, .drain, .leave: true
+    case .index, .health, .readiness, .metrics, .statistics, .upstreams, .members, .ring, .keys, .configuration: false
     }
   }
 
@@ -30,7 +35,7 @@ public enum AdminPath: String, CaseIterable, Sendable {
   public var isFree: Bool {
     switch self {
     case .health, .readiness: true
-    case .index, .metrics, .statistics, .upstreams, .configuration, .reload, .drain: false
+    case .index, .metrics, .statistics, .upstreams, .members, .ring, .keys, .configuration, .reload, .drain, .leave: false
     }
   }
 
@@ -42,8 +47,12 @@ public enum AdminPath: String, CaseIterable, Sendable {
     case .metrics: "Metrics in the Prometheus text format."
     case .statistics: "Requests, latencies and upstreams at a glance."
     case .upstreams: "Every endpoint in detail."
+    case .members: "Every node that this one knows, and how it is said to be."
+    case .ring: "Which nodes own a key, in rank order: /ring?key=…"
+    case .keys: "Ids of the cluster's keys, the one that seals first."
     case .configuration: "The configuration in effect, secrets redacted."
     case .reload: "Loads the configuration again; a bad one changes nothing and is answered with its faults."
+    case .leave: "Says goodbye to the cluster; the node goes on serving, alone, until it is started again."
     case .drain: "Stops accepting, finishes what runs, then ends the node."
     }
   }
@@ -55,9 +64,9 @@ public enum AdminPath: String, CaseIterable, Sendable {
   var formats: [AdminFormat] {
     switch self {
     case .index, .health: [.text, .json]
-    case .readiness, .statistics, .upstreams: [.json, .text]
+    case .readiness, .statistics, .upstreams, .members, .ring, .keys: [.json, .text]
     case .metrics: [.text]
-    case .configuration, .reload, .drain: [.json]
+    case .configuration, .reload, .drain, .leave: [.json]
     }
   }
 
@@ -65,5 +74,13 @@ public enum AdminPath: String, CaseIterable, Sendable {
   func format(query: String) -> AdminFormat? {
     guard let wanted = query.split(separator: "&").last(where: { $0.hasPrefix("format=") }) else { return formats[0] }
     return AdminFormat(rawValue: String(wanted.dropFirst(7))).flatMap { formats.contains($0) ? $0 : nil }
+  }
+}
+
+extension AdminPath {
+  /// The value of a name in a query, its percent-encoding undone (RFC 3986 §2.1); nil where the name is missing.
+  static func value(of name: String, in query: String) -> String? {
+    guard let pair = query.split(separator: "&").last(where: { $0.hasPrefix(name + "=") }) else { return nil }
+    return String(pair.dropFirst(name.count + 1)).removingPercentEncoding
   }
 }

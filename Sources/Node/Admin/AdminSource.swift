@@ -21,6 +21,13 @@ public protocol AdminSource: AnyObject, Sendable {
 
   /// Begins to drain the node, as SIGTERM does.
   func requestDrain()
+
+  /// The cluster as this node sees it; nil when it stands alone by configuration.
+  func cluster() -> ClusterView?
+
+  /// Says goodbye to the cluster.
+  /// - Parameter completion: to be called once, on any thread.
+  func requestLeave(_ completion: @escaping @Sendable () -> Void)
 }
 
 /// How a reload ended.

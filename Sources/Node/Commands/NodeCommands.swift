@@ -54,6 +54,44 @@ public enum NodeCommands {
     }
   }
 
+  /// Prints the cluster as a running node sees it.
+  public static func members(configuration path: String, json: Bool) -> Int32 { show("/members", path, json) }
+
+  /// Prints the ids of a running node's cluster keys.
+  public static func keys(configuration path: String, json: Bool) -> Int32 { show("/keys", path, json) }
+
+  /// A new cluster key for `cluster.keys`.
+  public static func generateKey() -> Int32 {
+    var random = SystemRandomNumberGenerator()
+    print(Data((0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }).base64EncodedString())
+    return 0
+  }
+
+  /// Has a running node say goodbye to its cluster.
+  public static func leave(configuration path: String) -> Int32 {
+    guard let (configuration, _) = load(path) else { return 1 }
+    return ask(configuration) { client throws(AdminClient.Failure) in
+      try client.post("/leave")
+    } said: { answer in
+      if answer.status == 200 {
+        print("the node has left the cluster and serves alone until it is started again")
+        return 0
+      }
+      complain("refused (\(answer.status)): \(answer.body)")
+      return 1
+    }
+  }
+
+  private static func show(_ page: String, _ path: String, _ json: Bool) -> Int32 {
+    guard let (configuration, _) = load(path) else { return 1 }
+    return ask(configuration) { client throws(AdminClient.Failure) in
+      try client.get(page + (json ? "?format=json" : "?format=text"))
+    } said: { answer in
+      print(answer.body, terminator: "")
+      return answer.status == 200 ? 0 : 1
+    }
+  }
+
   private static func ask(
     _ configuration: Configuration, _ question: (AdminClient) throws(AdminClient.Failure) -> AdminClient.Answer,
     said: (AdminClient.Answer) -> Int32

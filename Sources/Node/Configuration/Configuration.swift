@@ -43,7 +43,10 @@ public struct Configuration: Sendable, Equatable {
   }
 
   public struct Cluster: Sendable, Equatable {
+    public var name: String
     public var listen: HostPort
+    public var advertise: HostPort?
+    /// Not in effect yet.
     public var peer: HostPort?
     public var seeds: [String]
     /// Secrets: base64 of 32 bytes each.

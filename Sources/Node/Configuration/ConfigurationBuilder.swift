@@ -35,7 +35,9 @@ struct ConfigurationBuilder {
 
   private func cluster(_ section: ConfigurationSection) -> Configuration.Cluster {
     .init(
-      listen: section.address("listen"), peer: section.text("peer") == nil ? nil : section.address("peer"),
+      name: section.needText("name"), listen: section.address("listen"),
+      advertise: section.text("advertise") == nil ? nil : section.address("advertise"),
+      peer: section.text("peer") == nil ? nil : section.address("peer"),
       seeds: section.texts("seeds"), keys: section.texts("keys"))
   }
 

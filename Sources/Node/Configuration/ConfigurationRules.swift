@@ -1,5 +1,6 @@
 // Owns what must hold between keys: references, addresses used twice, options that exclude each other.
 // It works on whatever part of the document was sound, so that one load reports these faults beside all others.
+import Gossip
 
 /// Judges the route keys of one API together.
 ///
@@ -14,9 +15,26 @@ struct ConfigurationRules {
     listeners(&checker)
     admin(&checker)
     for member in root["upstreams"]?.map ?? [] { if let upstream = member.value.section { self.upstream(upstream, &checker) } }
+    clusterKeys(&checker)
     apis(&checker)
     limits(&checker)
     unusedUpstreams(&checker)
+  }
+
+  // MARK: Cluster
+
+  /// Keys that are keys by their form may still be none to rely on, or stand there twice.
+  private func clusterKeys(_ checker: inout ConfigurationChecker) {
+    var ring: KeyRing?
+    for key in root.section("cluster")?["keys"]?.list ?? [] {
+      guard let text = key.text else { continue }
+      do {
+        let made = try ClusterKey(text: text)
+        if ring == nil { ring = KeyRing(made) } else { try ring?.add(made) }
+      } catch {
+        checker.fault(key.mark, key.path, "\(error)")
+      }
+    }
   }
 
   // MARK: Listeners

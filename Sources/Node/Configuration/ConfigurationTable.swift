@@ -7,7 +7,7 @@ enum ConfigurationTable {
     doc: "One YAML file configures one node.",
     keys: [
       .init("node", .section(node), "{}", "This process and its machine."),
-      .optional("cluster", .section(cluster), status: .notYet, "The other nodes."),
+      .optional("cluster", .section(cluster), "The other nodes. Without it the node stands alone."),
       .required("listeners", .list(.section(listener), atLeast: 1), "Where clients connect."),
       .init("admin", .section(admin), "{}", "The operator's listener."),
       .init("upstreams", .map(keys: .name, .section(upstream)), "{}", "Pools of servers that requests go to, by name."),
@@ -34,12 +34,21 @@ enum ConfigurationTable {
   static let cluster = SectionTable(
     name: "cluster", doc: "The other nodes.",
     keys: [
-      .required("listen", .text(.listenAddress), "UDP address for gossip."),
-      .optional("peer", .text(.listenAddress), "TCP address for traffic between nodes."),
-      .init("seeds", .list(.text(.seed), atLeast: 0), "[]", "Nodes to join: `host:port`, or `dns:name:port` for every address of a name."),
+      .init("name", .text(.name), "tidegate", "Name of the cluster. Nodes that give it another name are refused."),
+      .required("listen", .text(.listenAddress), "Address for gossip, UDP and TCP on one port."),
+      .optional(
+        "advertise", .text(.listenAddress),
+        "Where the other nodes reach `listen`, when that is not the address itself. For `0.0.0.0` and `[::]` it is, unless set, the "
+          + "address by which this machine reaches its first seed."),
+      .optional("peer", .text(.listenAddress), status: .notYet, "TCP address for traffic between nodes."),
       .init(
-        "keys", .list(.text(.base64Key), atLeast: 0), "[]", secret: true,
-        "Cluster keys, base64 of 32 bytes; the first one seals, all of them open."),
+        "seeds", .list(.text(.seed), atLeast: 0), "[]",
+        "Nodes to join: `host:port`, or `dns:name:port` for every address of a name (`dns:_service._udp.name:1`: SRV records, which bring "
+          + "the port). Asked again while the node is alone."),
+      KeyEntry(
+        "keys", .list(.text(.base64Key), atLeast: 1), required: true, secret: true,
+        "Keys that all nodes share, base64 of 32 bytes (`tidegate keys generate`): the first one seals, all of them open. To change keys "
+          + "add the new one behind the old everywhere, then put it first everywhere, then take the old one out; reload after each step."),
     ])
 
   static let listener = SectionTable(

@@ -39,6 +39,7 @@ final class ServingProcess {
   var revision: UInt64 = 0
   var accessLog: AccessLog?
   var observer: NodeObserver!
+  private var cluster: ClusterService?
   private let engineMetrics: EngineMetrics
   private let lifecycle: LifecycleMetrics
   private let mainCells = MetricCells()
@@ -67,6 +68,10 @@ final class ServingProcess {
       try makeWorkers(configuration.node.workers)
       publish(compiled)
       startControl(compiled, adminSockets)
+      if let refusal = try joinCluster(configuration) {
+        report("no node lets this one in: \(refusal)")
+        return false
+      }
       for (index, descriptors) in sockets.enumerated() { listen(descriptors, listener: index) }
       try link.keep(configuration: bytes)
       state.setReady()
@@ -187,6 +192,24 @@ final class ServingProcess {
     state.published(compiled.configuration, revision: revision, upstreams: upstreams)
   }
 
+  /// Starts gossip. Joining goes on while the node serves; only a clear no of everybody who could be asked stops it.
+  private func joinCluster(_ configuration: Configuration) throws -> String? {
+    guard let settings = configuration.cluster else { return nil }
+    let client = configuration.listeners.first.flatMap { SocketAddress($0.address.description) }
+    let service = try ClusterService(configuration, settings, client: client, log: log)
+    cluster = service
+    state.setCluster(service)
+    service.serves(revision: revision)
+    let refusal = service.start(seeds: settings.seeds, on: control)
+    log.info(
+      "gossip",
+      [
+        "listen": .string(service.loop.address.description), "id": .string(service.identity.id.description),
+        "cluster": .string(settings.name),
+      ])
+    return refusal
+  }
+
   private func startControl(_ compiled: CompiledConfiguration, _ descriptors: [Int32]) {
     let log = log
     let upstreams = upstreams!
@@ -230,6 +253,8 @@ final class ServingProcess {
     for (key, differs) in [
       ("node.workers", before.node.workers != after.node.workers), ("node.data", before.node.data != after.node.data),
       ("admin.listen", before.admin.listen != after.admin.listen),
+      ("cluster.listen", before.cluster?.listen != after.cluster?.listen), ("cluster.name", before.cluster?.name != after.cluster?.name),
+      ("cluster.advertise", before.cluster?.advertise != after.cluster?.advertise),
     ] where differs {
       log.warning("a change needs a restart", ["key": .string(key)])
     }
@@ -264,6 +289,10 @@ final class ServingProcess {
     control.worker.post { $0.adopt(state.adminSnapshot(compiled), listings: []) }
     try? link.keep(configuration: attempt.bytes)
     retired?.close()
+    if let cluster, let settings = after.cluster {
+      cluster.adopt(settings, before: before.cluster, zone: after.node.zone, on: control)
+      cluster.serves(revision: revision)
+    }
     mainCells.add(lifecycle.reloads)
     state.reloaded(.applied(revision: revision, warnings: attempt.warnings))
     link.status("serving, revision \(revision)")
@@ -281,6 +310,8 @@ final class ServingProcess {
     let deadline = current.configuration.node.drain.wholeNanoseconds
     state.setDraining()
     log.info("draining", ["seconds": JSONValue(Double(deadline) / 1e9)])
+    // The others hear of it before the listeners close.
+    cluster?.announceDrain()
     for listener in current.listeners { try? link.unlisten(listener.address) }
     let group = DispatchGroup()
     let state = state
@@ -295,6 +326,8 @@ final class ServingProcess {
     }
     group.wait()
     for worker in workers { worker.stop() }
+    cluster?.leave()
+    cluster?.stop(on: control)
     let upstreams = upstreams!
     control.sync { _ in upstreams.value.stop() }
     control.stop()

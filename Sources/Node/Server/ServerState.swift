@@ -1,6 +1,7 @@
 // Owns what the admin endpoint may know and ask of the serving process: the state that the main thread publishes, and the wishes that
 // it wakes up for.
 import CEpoll
+import Dispatch
 import Glibc
 import Proxy
 import Runtime
@@ -25,6 +26,7 @@ final class ServerState: AdminSource, @unchecked Sendable {
   private var workers: [Worker] = []
   private var statistics: NodeStatistics!
   private var upstreams: ControlBox<UpstreamRegistry>?
+  private let clusterService = Locked<ClusterService?>(nil)
   private let started = SystemTime().monotonic()
   /// Readable when a reload was asked for.
   let wishes: Int32
@@ -111,6 +113,19 @@ final class ServerState: AdminSource, @unchecked Sendable {
     if let refusal { return completion(refusal) }
     var one: UInt64 = 1
     _ = write(wishes, &one, 8)
+  }
+
+  func setCluster(_ service: ClusterService) { clusterService.withLock { $0 = service } }
+
+  func cluster() -> ClusterView? { clusterService.withLock { $0 }?.view }
+
+  func requestLeave(_ completion: @escaping @Sendable () -> Void) {
+    guard let service = clusterService.withLock({ $0 }) else { return completion() }
+    // Waits for the goodbye to be told, which the control worker must not.
+    DispatchQueue.global().async {
+      service.leave()
+      completion()
+    }
   }
 
   func requestDrain() {

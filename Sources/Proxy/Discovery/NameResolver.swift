@@ -2,7 +2,7 @@
 // questions are asked once.
 import Runtime
 
-final class NameResolver {
+public final class NameResolver {
   private unowned let worker: Worker
   private let limits: ResolverLimits
   private let servers: String?
@@ -10,14 +10,14 @@ final class NameResolver {
   private var alarm: UInt64 = 0
 
   /// - Parameter servers: as for `Resolver`; nil: the system's.
-  init(worker: Worker, limits: ResolverLimits = ResolverLimits(), servers: String? = nil) {
+  public init(worker: Worker, limits: ResolverLimits = ResolverLimits(), servers: String? = nil) {
     self.worker = worker
     self.limits = limits
     self.servers = servers
   }
 
   /// Asks for a name; `completion` is called once, in a later turn of the loop, or never after `stop`.
-  func resolve(_ name: String, port: UInt16, kind: ResolveKind, completion: @escaping Resolver.Completion) {
+  public func resolve(_ name: String, port: UInt16, kind: ResolveKind, completion: @escaping Resolver.Completion) {
     do throws(ResolveFailure) {
       if resolver == nil { resolver = try open() }
       resolver?.resolve(name, port: port, kind: kind, now: worker.now, completion: completion)
@@ -29,7 +29,7 @@ final class NameResolver {
   }
 
   /// Ends all questions without an answer. Call on the worker's thread, before it ends.
-  func stop() {
+  public func stop() {
     worker.cancel(alarm: alarm)
     resolver = nil
   }

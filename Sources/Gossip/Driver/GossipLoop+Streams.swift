@@ -1,0 +1,235 @@
+// Streams of a gossip loop: connecting, accepting, moving bytes, deadlines. What is said on them is ViewStream's.
+import CEpoll
+import Glibc
+import Runtime
+
+/// One stream and how far it has come.
+struct GossipStream {
+  let descriptor: Int32
+  let address: SocketAddress
+  let talk: ViewStream
+  let deadline: UInt64
+  var isConnecting: Bool
+  /// Bytes of `talk.output` that the socket has taken.
+  var written = 0
+  /// All has been said: it closes when what waits has gone out.
+  var closesWhenWritten = false
+}
+
+/// How the very first attempts to join are getting on.
+struct FirstJoin {
+  var waiting: [SocketAddress]
+  var refused: String?
+  var isJoined = false
+
+  init(waitingFor seeds: [SocketAddress]) { waiting = seeds }
+}
+
+extension GossipLoop {
+  static func listen(_ address: SocketAddress) throws(SystemFault) -> Int32 {
+    let descriptor = tg_socket(address.domain, Int32(SOCK_STREAM.rawValue))
+    guard descriptor >= 0 else { throw SystemFault(call: "socket") }
+    var one: Int32 = 1
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
+    let bound = address.withSockaddr { Glibc.bind(descriptor, $0, $1) }
+    guard bound == 0, Glibc.listen(descriptor, 128) == 0 else {
+      let fault = SystemFault(call: "listen on \(address) (TCP)")
+      close(descriptor)
+      throw fault
+    }
+    return descriptor
+  }
+
+  // MARK: beginning
+
+  func openStream(to address: SocketAddress) {
+    guard streams.count < limits.streamsMax else { return }
+    let descriptor = tg_socket(address.domain, Int32(SOCK_STREAM.rawValue))
+    guard descriptor >= 0 else { return ended(address, .unreachable) }
+    let result = address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
+    guard result == 0 || errno == EINPROGRESS else {
+      close(descriptor)
+      return ended(address, .unreachable)
+    }
+    let talk = ViewStream(
+      .asker, ring: ring, cluster: clusterTag, salt: .fromSystem(), view: membership.view, bytesMax: limits.viewBytesMax)
+    add(descriptor, address, talk, isConnecting: result != 0)
+  }
+
+  func acceptStreams() {
+    while true {
+      var storage = sockaddr_storage()
+      var length = socklen_t(0)
+      let descriptor = tg_accept(listener, &storage, &length)
+      guard descriptor >= 0 else { return }
+      guard streams.count < 2 * limits.streamsMax, let address = SocketAddress(storage) else {
+        streamsRefused += 1
+        close(descriptor)
+        continue
+      }
+      let talk = ViewStream(.answerer, ring: ring, cluster: clusterTag, salt: .fromSystem(), bytesMax: limits.viewBytesMax)
+      add(descriptor, address, talk, isConnecting: false)
+    }
+  }
+
+  private func add(_ descriptor: Int32, _ address: SocketAddress, _ talk: ViewStream, isConnecting: Bool) {
+    let token = nextStream
+    nextStream += 1
+    streams[token] = GossipStream(
+      descriptor: descriptor, address: address, talk: talk, deadline: now + limits.streamTimeout, isConnecting: isConnecting)
+    loop.add(descriptor, events: EventLoop.stream, token: token)
+  }
+
+  // MARK: moving bytes
+
+  func streamReady(_ token: UInt64, _ ready: UInt32) {
+    guard var stream = streams[token] else { return }
+    if stream.isConnecting {
+      var error: Int32 = 0
+      var length = socklen_t(4)
+      getsockopt(stream.descriptor, SOL_SOCKET, SO_ERROR, &error, &length)
+      if error != 0 || ready & (EventLoop.failed | EventLoop.hungUp) != 0 { return drop(token, .unreachable) }
+      stream.isConnecting = false
+      streams[token] = stream
+    }
+    if ready & ~EventLoop.writable != 0, !readStream(token, stream) { return }
+    writeStream(token)
+  }
+
+  /// Reads what is there; false when the stream is gone.
+  private func readStream(_ token: UInt64, _ stream: GossipStream) -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let n = buffer.withUnsafeMutableBytes { tg_receive(stream.descriptor, $0.baseAddress, $0.count) }
+      if n < 0 && tg_errno() == EAGAIN { return true }
+      let outcome: ViewStream.Outcome?
+      if n > 0 {
+        // SAFETY: what is heard is copied out of the buffer.
+        outcome = buffer.withUnsafeBytes { stream.talk.receive(UnsafeRawBufferPointer(rebasing: $0[..<n])) }
+      } else {
+        outcome = stream.talk.ended()
+        if outcome == nil {
+          // The other side has all it wants; what still waits here goes out if it can.
+          return streams[token] != nil
+        }
+      }
+      if let outcome, !follow(outcome, token, stream) { return false }
+    }
+  }
+
+  /// Does what the conversation has come to; false when the stream is gone.
+  private func follow(_ outcome: ViewStream.Outcome, _ token: UInt64, _ stream: GossipStream) -> Bool {
+    switch outcome {
+    case .asked(let theirs):
+      streams[token]?.closesWhenWritten = true
+      if let first = theirs.first, let reason = membership.refusal(of: first) {
+        streamsRefused += 1
+        stream.talk.refuse(reason)
+        onNotice?(.refused(reason.explanation, first.record.peer))
+        return true
+      }
+      // Before theirs is taken in: nobody is told what it has just said.
+      stream.talk.answer(membership.view)
+      perform(membership.exchanged(theirs, with: stream.address, now: now))
+      return true
+    case .answered(let theirs):
+      drop(token, .joined)
+      perform(membership.exchanged(theirs, with: stream.address, now: now))
+      return false
+    case .refused(let reason):
+      onNotice?(.refused(reason.explanation, stream.address))
+      drop(token, .refused(reason.explanation))
+      return false
+    case .notLetIn(let reason):
+      onNotice?(.refused(reason.explanation, stream.address))
+      drop(token, .refused(reason.explanation))
+      return false
+    case .refusing:
+      streamsRefused += 1
+      guard mayTellRefusal() else {
+        drop(token, .unreachable)
+        return false
+      }
+      streams[token]?.closesWhenWritten = true
+      return true
+    case .failed:
+      drop(token, .unreachable)
+      return false
+    }
+  }
+
+  /// Strangers are told why only so often.
+  private func mayTellRefusal() -> Bool {
+    if now - refusalsSince >= 1_000_000_000 {
+      refusalsSince = now
+      refusalsTold = 0
+    }
+    refusalsTold += 1
+    return refusalsTold <= limits.refusalsPerSecond
+  }
+
+  private func writeStream(_ token: UInt64) {
+    guard var stream = streams[token], !stream.isConnecting else { return }
+    while stream.written < stream.talk.output.count {
+      let n = stream.talk.output.withUnsafeBytes {
+        tg_send(stream.descriptor, $0.baseAddress! + stream.written, $0.count - stream.written)
+      }
+      if n < 0 {
+        if tg_errno() == EAGAIN { break }
+        return drop(token, .unreachable)
+      }
+      stream.written += n
+    }
+    streams[token] = stream
+    if stream.closesWhenWritten && stream.written == stream.talk.output.count { drop(token, .answered) }
+  }
+
+  // MARK: ending
+
+  enum StreamEnd: Equatable {
+    /// It was the other side that asked.
+    case answered
+    case joined
+    case unreachable
+    case refused(String)
+  }
+
+  func endLateStreams() {
+    for (token, stream) in streams where stream.deadline <= now { drop(token, .unreachable) }
+  }
+
+  private func drop(_ token: UInt64, _ end: StreamEnd) {
+    guard let stream = streams.removeValue(forKey: token) else { return }
+    // A side that has said all and not read all would reset what is on its way.
+    if stream.closesWhenWritten { shutdown(stream.descriptor, Int32(SHUT_WR)) }
+    close(stream.descriptor)
+    if stream.talk.side == .asker { ended(stream.address, end) } else if end == .unreachable { streamsFailed += 1 }
+  }
+
+  private func ended(_ address: SocketAddress, _ end: StreamEnd) {
+    if end == .unreachable { streamsFailed += 1 }
+    guard firstJoin != nil else { return }
+    firstJoin?.waiting.removeAll { $0 == address }
+    switch end {
+    case .joined: firstJoin?.isJoined = true
+    case .refused(let reason): firstJoin?.refused = reason
+    case .unreachable, .answered: break
+    }
+    settleFirstJoin()
+  }
+
+  /// Tells, once, how joining went. Refusals count only when nobody who could be reached let us in.
+  func settleFirstJoin() {
+    guard let join = firstJoin, let tell = onJoin else { return }
+    if join.isJoined {
+      tell(.joined)
+    } else if !join.waiting.isEmpty {
+      return
+    } else if let reason = join.refused {
+      tell(.refused(reason))
+    } else {
+      tell(.alone)
+    }
+    onJoin = nil
+  }
+}

@@ -1,0 +1,169 @@
+import Foundation
+import Glibc
+import Runtime
+import Testing
+
+@testable import Gossip
+
+/// A gossip loop on its own thread, on loopback.
+private final class LiveNode: @unchecked Sendable {
+  // SAFETY: the loop locks what other threads ask for; the thread's handle is used by the test alone.
+  let loop: GossipLoop
+  /// Signalled whenever any loop has had a turn.
+  static let turns = DispatchSemaphore(value: 0)
+  private var thread = pthread_t()
+
+  init(_ id: UInt64, key: UInt8 = 1, cluster: String = "test", generation: UInt64 = 1, address: String = "127.0.0.1") throws {
+    let bind = SocketAddress(host: address, port: 0)!
+    let options = GossipOptions(
+      me: MemberID(id), generation: generation, record: MemberRecord(name: "n\(id)", peer: bind), bind: bind, cluster: cluster,
+      keys: LiveNode.ring(key), seed: id)
+    loop = try GossipLoop(options)
+    loop.onTurn = { LiveNode.turns.signal() }
+  }
+
+  static func key(_ byte: UInt8) -> ClusterKey { ClusterKey(secret: KeySecret([UInt8](repeating: byte, count: 32))!) }
+  static func ring(_ byte: UInt8) -> KeyRing { KeyRing(key(byte)) }
+
+  func start(_ seeds: [SocketAddress] = []) {
+    let box = Unmanaged.passRetained(loop)
+    pthread_create(
+      &thread, nil,
+      {
+        Unmanaged<GossipLoop>.fromOpaque($0!).takeRetainedValue().run()
+        return nil
+      }, box.toOpaque())
+    if !seeds.isEmpty { loop.post { $0.seek(seeds) } }
+  }
+
+  func stop() {
+    loop.stop()
+    pthread_join(thread, nil)
+  }
+
+  var present: [UInt64] {
+    loop.status.members.filter { $0.state == .alive || $0.state == .suspect }.map(\.id.value).sorted()
+  }
+}
+
+@Suite(.serialized) struct GossipLoopTests {
+  /// Waits until the condition holds: looked at after every turn of a loop, with a deadline that is far beyond what it takes.
+  private func eventually(_ text: String, _ condition: () -> Bool) {
+    let deadline = DispatchTime.now() + 30
+    while !condition() {
+      if LiveNode.turns.wait(timeout: deadline) == .success { continue }
+      Issue.record("did not happen: \(text)")
+      return
+    }
+  }
+
+  @Test("nodes find each other and miss who is gone", arguments: ["127.0.0.1", "::1"])
+  func cluster(address: String) throws {
+    let nodes = try (1...4).map { try LiveNode($0, address: address) }
+    for node in nodes { node.start([nodes[0].loop.address]) }
+    eventually("four that know each other") { nodes.allSatisfy { $0.present == [1, 2, 3, 4] } }
+    nodes[3].stop()
+    eventually("the dead one is dead") { nodes[..<3].allSatisfy { $0.present == [1, 2, 3] } }
+    let left = DispatchSemaphore(value: 0)
+    nodes[2].loop.post { loop in
+      loop.onNotice = { if $0 == .left { left.signal() } }
+      loop.leave()
+    }
+    #expect(left.wait(timeout: .now() + 20) == .success)
+    nodes[2].stop()
+    eventually("who said goodbye has left") {
+      nodes[..<2].allSatisfy { $0.loop.status.members.first { $0.id == MemberID(3) }?.state == .left }
+    }
+    for node in nodes[..<2] { node.stop() }
+  }
+
+  @Test func newsReachesTheOthers() throws {
+    let nodes = try (1...3).map { try LiveNode($0) }
+    for node in nodes { node.start([nodes[0].loop.address]) }
+    eventually("three that know each other") { nodes.allSatisfy { $0.present == [1, 2, 3] } }
+    nodes[2].loop.post { $0.update { $0.isDraining = true } }
+    eventually("all see that it drains") {
+      nodes.allSatisfy { $0.loop.status.members.first { $0.id == MemberID(3) }?.record.isDraining == true }
+    }
+    for node in nodes { node.stop() }
+  }
+
+  @Test("whoever does not belong here is told why", arguments: [(UInt8(2), "test", "key"), (UInt8(1), "elsewhere", "cluster")])
+  func refused(key: UInt8, cluster: String, word: String) throws {
+    let home = try LiveNode(1)
+    let stranger = try LiveNode(2, key: key, cluster: cluster)
+    let box = OutcomeBox()
+    stranger.loop.onJoin = { box.set($0) }
+    home.start()
+    stranger.start([home.loop.address])
+    eventually("a refusal") { box.value != nil }
+    if case .refused(let reason)? = box.value { #expect(reason.contains(word)) } else { Issue.record("\(String(describing: box.value))") }
+    // The ping of the next second is dropped and counted.
+    eventually("a dropped packet") { home.loop.status.refusals[word == "key" ? .unknownKey : .otherCluster] > 0 }
+    #expect(home.present == [1])
+    home.stop()
+    stranger.stop()
+  }
+
+  @Test func aSeedThatIsNotThereStopsNobody() throws {
+    let gone = try LiveNode(9)
+    let address = gone.loop.address
+    gone.start()
+    gone.stop()
+    let node = try LiveNode(1)
+    let box = OutcomeBox()
+    node.loop.onJoin = { box.set($0) }
+    node.start([SocketAddress(host: "127.0.0.1", port: address.port == 1 ? 2 : 1)!])
+    eventually("it goes on alone") { box.value == .alone }
+    node.stop()
+  }
+
+  @Test func keysAreExchangedWhileAllGoesOn() throws {
+    let nodes = try (1...3).map { try LiveNode($0) }
+    for node in nodes { node.start([nodes[0].loop.address]) }
+    eventually("three that know each other") { nodes.allSatisfy { $0.present == [1, 2, 3] } }
+    var ring = LiveNode.ring(1)
+    try ring.add(LiveNode.key(2))
+    for node in nodes { node.loop.post { [ring] in $0.use(ring) } }
+    try ring.use(LiveNode.key(2).id)
+    for node in nodes { node.loop.post { [ring] in $0.use(ring) } }
+    try ring.remove(LiveNode.key(1).id)
+    for node in nodes { node.loop.post { [ring] in $0.use(ring) } }
+    let before = nodes.map { $0.loop.status.counts.probes }
+    eventually("probes under the new key") { zip(nodes, before).allSatisfy { $0.loop.status.counts.probes > $1 + 10 } }
+    #expect(nodes.allSatisfy { $0.present == [1, 2, 3] && $0.loop.status.counts.deaths == 0 })
+    for node in nodes { node.stop() }
+  }
+
+  @Test func hostileDatagramsAndStreamsAreCountedAndNothingElse() throws {
+    let nodes = try (1...2).map { try LiveNode($0) }
+    for node in nodes { node.start([nodes[0].loop.address]) }
+    eventually("two that know each other") { nodes.allSatisfy { $0.present == [1, 2] } }
+    let enemy = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(enemy) }
+    var random = SeededRandom(seed: 5)
+    for _ in 0..<2_000 {
+      let bytes = (0..<Int(random.below(1_500))).map { _ in UInt8(random.below(256)) }
+      _ = nodes[0].loop.address.withSockaddr { address, length in sendto(enemy, bytes, bytes.count, 0, address, length) }
+    }
+    for _ in 0..<20 {
+      let stream = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      let bytes = (0..<200).map { _ in UInt8(random.below(256)) }
+      _ = nodes[0].loop.address.withSockaddr { connect(stream, $0, $1) }
+      _ = send(stream, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+      close(stream)
+    }
+    eventually("they are counted") { nodes[0].loop.status.refusals.total > 0 && nodes[0].loop.status.streamsFailed > 0 }
+    let before = nodes[0].loop.status.counts.probes
+    eventually("reception goes on") { nodes[0].loop.status.counts.probes > before + 5 }
+    #expect(nodes.allSatisfy { $0.present == [1, 2] && $0.loop.status.counts.deaths == 0 })
+    for node in nodes { node.stop() }
+  }
+}
+
+/// SAFETY: (@unchecked Sendable) the value is behind a lock.
+private final class OutcomeBox: @unchecked Sendable {
+  private let held = Locked<JoinOutcome?>(nil)
+  func set(_ outcome: JoinOutcome) { held.withLock { $0 = outcome } }
+  var value: JoinOutcome? { held.withLock { $0 } }
+}
