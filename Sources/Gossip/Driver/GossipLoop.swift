@@ -31,10 +31,15 @@ public final class GossipLoop: @unchecked Sendable {
   var refusalsSince: UInt64 = 0
   var streamsFailed = 0
   var streamsRefused = 0
+  let counters: SharedCounters
+  /// Who waits for the decision on a question.
+  var questions: [UInt64: @Sendable (CounterDecision) -> Void] = [:]
+  var countersAt: UInt64 = 0
+  var sweepAt: UInt64 = 0
+  let time = SystemTime()
   private let socket: DatagramSocket
   private let sealer: Sealer
   private let opener: Opener
-  private let time = SystemTime()
   private let mailbox: Mailbox<@Sendable (GossipLoop) -> Void>
   private var refusals = PacketRefusalCounts()
   private var waitingToBeTold: [@Sendable () -> Void] = []
@@ -61,7 +66,9 @@ public final class GossipLoop: @unchecked Sendable {
     address = socket.address
     listener = try GossipLoop.listen(socket.address)
     loop = try EventLoop()
-    mailbox = try Mailbox()
+    let mailbox = try Mailbox<@Sendable (GossipLoop) -> Void>()
+    self.mailbox = mailbox
+    counters = SharedCounters(options.me, limits: options.counters) { mailbox.post { $0.countersAt = 0 } }
     now = time.monotonic().nanoseconds
     let salt = PacketSalt.fromSystem()
     sealer = Sealer(ring: options.keys, cluster: clusterTag, salt: salt)
@@ -73,6 +80,7 @@ public final class GossipLoop: @unchecked Sendable {
     loop.add(mailbox.descriptor, events: EventLoop.readable, token: Token.mailbox)
     loop.add(socket.descriptor, events: EventLoop.readable | EventLoop.writable | EventLoop.edgeTriggered, token: Token.datagrams)
     loop.add(listener, events: EventLoop.readable, token: Token.listener)
+    tellCounters()
     publish()
   }
 
@@ -145,6 +153,7 @@ public final class GossipLoop: @unchecked Sendable {
       // What waited in the socket was taken in first: only then is a silence a silence.
       now = time.monotonic().nanoseconds
       if now >= membership.nextDeadline { perform(membership.tick(now: now)) }
+      if now >= countersAt { advanceCounters() }
       endLateStreams()
       if !waitingToBeTold.isEmpty && (membership.isSpread || isAlone) {
         for done in waitingToBeTold { done() }
@@ -157,7 +166,7 @@ public final class GossipLoop: @unchecked Sendable {
   }
 
   private func millisecondsToNext() -> Int32 {
-    var next = membership.nextDeadline
+    var next = min(membership.nextDeadline, countersAt)
     for stream in streams.values { next = min(next, stream.deadline) }
     // A device without memory will not say when it has some again.
     if isStarved { next = min(next, now + 5_000_000) }
@@ -183,12 +192,15 @@ public final class GossipLoop: @unchecked Sendable {
   private func take(_ plaintext: UnsafeRawBufferPointer, from sender: SocketAddress) throws(PacketRefusal) {
     var parts = PartReader(plaintext)
     var messages: [Message] = []
+    var envelope: Envelope?
     while let part = try parts.next() {
       do throws(ByteReadError) {
+        if part.kind == .envelope { envelope = try Envelope(decoding: part.body) }
+        if let counter = CounterPart(part.kind) { receiveCounters(counter, part.body, envelope) }
         if let message = try Message(kind: part.kind.rawValue, part.body) { messages.append(message) }
       } catch { throw .malformed }
     }
-    perform(membership.received(messages, from: sender, now: now))
+    if !messages.isEmpty { perform(membership.received(messages, from: sender, now: now)) }
   }
 
   // MARK: effects
@@ -198,7 +210,9 @@ public final class GossipLoop: @unchecked Sendable {
       switch effect {
       case .send(let outgoing): send(outgoing)
       case .exchange(let address): openStream(to: address)
-      case .changed(let change): onChange?(change, membership[change.member].map(status(of:)))
+      case .changed(let change):
+        tellCounters()
+        onChange?(change, membership[change.member].map(status(of:)))
       case .identityTaken(let address): onNotice?(.identityTaken(address))
       case .refused(let reason, let address): onNotice?(.refused(reason.explanation, address))
       case .leftCluster: onNotice?(.left)
@@ -209,10 +223,14 @@ public final class GossipLoop: @unchecked Sendable {
   private func send(_ outgoing: Outgoing) {
     var packer = PartPacker()
     for message in outgoing.messages { packer.add(message.kind) { message.encode(into: &$0) } }
+    sendPlaintext(packer.bytes, to: outgoing.address)
+  }
+
+  func sendPlaintext(_ bytes: [UInt8], to address: SocketAddress) {
     let wall = time.wall()
     // SAFETY: the plaintext is sealed into the socket's slot within the call.
-    packer.bytes.withUnsafeBytes { plaintext in
-      _ = socket.send(to: outgoing.address) { sealer.seal(plaintext, wall: wall, to: $0) }
+    bytes.withUnsafeBytes { plaintext in
+      _ = socket.send(to: address) { sealer.seal(plaintext, wall: wall, to: $0) }
     }
   }
 
@@ -235,6 +253,7 @@ public final class GossipLoop: @unchecked Sendable {
     status.healthScore = membership.health.score
     status.refusals = refusals
     status.datagrams = socket.counts
+    status.counters = counters.statistics
     status.streamsFailed = streamsFailed
     status.streamsRefused = streamsRefused
     let fresh = status

@@ -14,6 +14,7 @@ public struct GossipOptions: Sendable {
   public var keys: KeyRing
   public var membership = MembershipOptions()
   public var limits = GossipLimits()
+  public var counters = CounterLimits()
   public var seed: UInt64
 
   public init(
@@ -65,6 +66,7 @@ public struct GossipStatus: Sendable {
   public var healthScore = 0
   public var refusals = PacketRefusalCounts()
   public var datagrams = DatagramCounts()
+  public var counters = CounterExchangeStatistics()
   public var streamsFailed = 0
   public var streamsRefused = 0
 

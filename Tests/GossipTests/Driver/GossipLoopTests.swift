@@ -41,6 +41,23 @@ private final class LiveNode: @unchecked Sendable {
     pthread_join(thread, nil)
   }
 
+  /// Consumes one unit as a worker would: by the local estimate, or by what the owner says.
+  func consume(_ key: UInt64, _ policy: CounterPolicy) -> Bool {
+    switch loop.consume(key, policy: policy).verdict {
+    case .allowed: return true
+    case .denied: return false
+    case .ask(let owner):
+      let decided = DispatchSemaphore(value: 0)
+      let box = AnswerBox()
+      loop.ask(owner, key, policy: policy, patience: 2_000_000_000) { decision in
+        box.set(decision.verdict == .allowed)
+        decided.signal()
+      }
+      _ = decided.wait(timeout: .now() + 20)
+      return box.value
+    }
+  }
+
   var present: [UInt64] {
     loop.status.members.filter { $0.state == .alive || $0.state == .suspect }.map(\.id.value).sorted()
   }
@@ -135,6 +152,27 @@ private final class LiveNode: @unchecked Sendable {
     for node in nodes { node.stop() }
   }
 
+  @Test func aLimitHoldsOverAllNodes() throws {
+    let nodes = try (1...3).map { try LiveNode($0) }
+    for node in nodes { node.start([nodes[0].loop.address]) }
+    eventually("three that know each other") { nodes.allSatisfy { $0.present == [1, 2, 3] } }
+    // So slow that nothing comes back while the test runs: what is admitted is the burst, whoever admits it.
+    let policy = try #require(CounterPolicy.bucket(100, per: 1_000_000_000_000_000, burst: 100))
+    eventually("nodes that have settled") { nodes.allSatisfy { $0.loop.status.counts.probes > 8 } }
+    var allowed = 0
+    for _ in 0..<50 {
+      for node in nodes {
+        if node.consume(UInt64(77), policy) { allowed += 1 }
+        // Counts are told within milliseconds, not between two instructions: the loops get their turns.
+        for _ in 0..<3 { _ = LiveNode.turns.wait(timeout: .now() + 20) }
+      }
+    }
+    #expect(abs(allowed - 100) <= 3, "\(allowed) of 100 admitted by three nodes that try 150 times")
+    let denied = nodes.allSatisfy { !$0.consume(UInt64(77), policy) }
+    #expect(denied)
+    for node in nodes { node.stop() }
+  }
+
   @Test func hostileDatagramsAndStreamsAreCountedAndNothingElse() throws {
     let nodes = try (1...2).map { try LiveNode($0) }
     for node in nodes { node.start([nodes[0].loop.address]) }
@@ -159,6 +197,13 @@ private final class LiveNode: @unchecked Sendable {
     #expect(nodes.allSatisfy { $0.present == [1, 2] && $0.loop.status.counts.deaths == 0 })
     for node in nodes { node.stop() }
   }
+}
+
+/// SAFETY: (@unchecked Sendable) the value is behind a lock.
+private final class AnswerBox: @unchecked Sendable {
+  private let held = Locked(false)
+  func set(_ answer: Bool) { held.withLock { $0 = answer } }
+  var value: Bool { held.withLock { $0 } }
 }
 
 /// SAFETY: (@unchecked Sendable) the value is behind a lock.

@@ -10,8 +10,9 @@ public enum PartKind: UInt64, CaseIterable, Sendable {
   case rumours = 5
   case statements = 6
   case joinRefusal = 7
+  case envelope = 8
   case counters = 16
-  case totals = 17
+  case acknowledgements = 17
   case question = 18
   case answer = 19
   case verdicts = 24

@@ -1,0 +1,131 @@
+// The shared counters on the wire: parts of theirs go into datagrams that say who sends to whom, and what comes goes back to them. What is
+// counted, told and asked is SharedCounters' and its heart's.
+import Glibc
+import Runtime
+
+extension CounterPart {
+  /// The part of a datagram that carries it.
+  var kind: PartKind {
+    switch self {
+    case .batch: .counters
+    case .acknowledgement: .acknowledgements
+    case .question: .question
+    case .answer: .answer
+    }
+  }
+
+  init?(_ kind: PartKind) {
+    guard let part = CounterPart.allCases.first(where: { $0.kind == kind }) else { return nil }
+    self = part
+  }
+}
+
+/// Who speaks to whom: in front of the parts of a datagram that mean one member, since all members share a key.
+struct Envelope: Equatable {
+  var from: MemberID
+  var generation: UInt64
+  var to: MemberID
+
+  static let bytesMax = 8 + 10 + 8 + Message.overheadBytes
+
+  func encode(into writer: inout ByteWriter) {
+    writer.write(from.value)
+    writer.writeVarint(generation)
+    writer.write(to.value)
+  }
+
+  init(from: MemberID, generation: UInt64, to: MemberID) {
+    self.from = from
+    self.generation = generation
+    self.to = to
+  }
+
+  init(decoding body: UnsafeRawBufferPointer) throws(ByteReadError) {
+    var reader = ByteReader(body)
+    from = MemberID(try reader.readUInt64())
+    generation = try reader.readVarint()
+    to = MemberID(try reader.readUInt64())
+  }
+}
+
+extension GossipLoop {
+  /// Consumes from a limit of the whole cluster. Any thread; costs a hundred nanoseconds or so.
+  /// - Returns: the decision; where it says `ask`, `ask` asks.
+  public func consume(_ key: UInt64, cost: UInt32 = 1, policy: CounterPolicy) -> CounterDecision {
+    counters.consume(key, cost: cost, policy: policy, now: time.wall().nanoseconds)
+  }
+
+  /// Asks the owner of a key, as `consume` said to. Any thread.
+  /// - Parameters:
+  ///   - patience: nanoseconds after which the local estimate decides.
+  ///   - completion: called once with the decision, on the loop's thread.
+  public func ask(
+    _ owner: MemberID, _ key: UInt64, cost: UInt32 = 1, policy: CounterPolicy, patience: UInt64 = 20_000_000,
+    completion: @escaping @Sendable (CounterDecision) -> Void
+  ) {
+    post { loop in
+      let (id, effects) = loop.counters.ask(
+        owner, key, cost: cost, policy: policy, patience: patience, now: loop.time.wall().nanoseconds)
+      loop.questions[id] = completion
+      loop.perform(effects)
+    }
+  }
+
+  /// The members have changed: who owns what may have changed with them.
+  func tellCounters() {
+    var list = [CounterMember(membership.me, generation: membership.version.generation, weight: weight(membership.record))]
+    for member in membership.members where member.isPresent {
+      list.append(CounterMember(member.id, generation: member.version.generation, weight: weight(member.record)))
+    }
+    counters.setMembers(list, now: time.wall().nanoseconds)
+  }
+
+  private func weight(_ record: MemberRecord) -> Double { Double(max(record.weightPercent, 1)) / 100 }
+
+  /// Does what the counters have due.
+  func advanceCounters() {
+    let wall = time.wall().nanoseconds
+    let (effects, next) = counters.advance(now: wall)
+    perform(effects)
+    countersAt = next == .max ? .max : now &+ (next > wall ? next - wall : 0)
+    if now >= sweepAt {
+      sweepAt = now &+ 1_000_000_000
+      counters.sweep(visits: 64, now: wall)
+    }
+  }
+
+  /// A part of the counters has come.
+  func receiveCounters(_ part: CounterPart, _ body: UnsafeRawBufferPointer, _ envelope: Envelope?) {
+    // What another was meant to hear, or what says not who sent it, is nobody's; nor is what a life that is over still says.
+    guard let envelope, envelope.to == membership.me, let member = membership[envelope.from],
+      member.version.generation == envelope.generation
+    else { return }
+    let sender = CounterMember(member.id, generation: envelope.generation, weight: weight(member.record))
+    perform(counters.receive(part, Array(body), from: sender, now: time.wall().nanoseconds))
+    countersAt = min(countersAt, now)
+  }
+
+  private func perform(_ effects: [CounterEffect]) {
+    // Parts to one member follow each other and share a datagram where they fit.
+    var packer = PartPacker()
+    var receiver: MemberID?
+    func flush() {
+      if let receiver, let member = membership[receiver], !packer.isEmpty { sendPlaintext(packer.bytes, to: member.record.peer) }
+      packer.removeAll()
+    }
+    for effect in effects {
+      switch effect {
+      case .decided(let id, let decision): questions.removeValue(forKey: id)?(decision)
+      case .send(let to, let part, let body):
+        if receiver != to || packer.room(part.kind) < body.count {
+          flush()
+          receiver = to
+          let envelope = Envelope(from: membership.me, generation: membership.version.generation, to: to)
+          packer.add(.envelope) { envelope.encode(into: &$0) }
+        }
+        packer.add(part.kind) { $0.write(bytes: body) }
+      }
+    }
+    flush()
+  }
+}
