@@ -15,6 +15,8 @@ let fuzzers: [Target] =
   : [
     .executableTarget(name: "fuzz-http1", dependencies: ["Proxy"], path: "Tests/Fuzz/HTTP1"),
     .executableTarget(name: "fuzz-configuration", dependencies: ["Node"], path: "Tests/Fuzz/Configuration"),
+    .executableTarget(name: "fuzz-packets", dependencies: ["Gossip"], path: "Tests/Fuzz/Packets"),
+    .executableTarget(name: "fuzz-streams", dependencies: ["Gossip"], path: "Tests/Fuzz/Streams"),
   ]
 
 let package = Package(
