@@ -10,6 +10,8 @@ SEED ?=
 NODES ?=
 STEPS ?=
 SEEDS ?= 1000
+# Handed on to ops/chaos.
+CHAOS ?=
 # Handed on to bench/run: `make bench BENCH="1k tls --rounds 3"`.
 BENCH ?=
 # Handed on to ops/quickstart: `make run QUICKSTART="--ports auto"`.
@@ -24,7 +26,7 @@ FUZZ_FLAGS := --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer,address -Xswi
 LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/ops/leaks.supp:print_suppressions=0
 SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams
 
-.PHONY: help setup setup-run build run test lint format test-unit test-integration test-simulation test-asan test-tsan fuzz simulate simulate-many bench-gossip bench docs clean
+.PHONY: help setup setup-run build run test lint format test-unit test-integration test-simulation test-asan test-tsan fuzz simulate simulate-many bench-gossip chaos bench docs clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -94,9 +96,13 @@ simulate-many: setup-run ## SEEDS (default 1000) fresh lives, until one goes wro
 	@$(SWIFT) build -c release --product simulate
 	@.build/release/simulate many --count $(SEEDS)
 
-bench-gossip: setup-run ## the figures of membership, in simulation (about ten minutes; see bench/README.md)
+bench-gossip: setup-run ## the figures of gossip, in simulation (about ten minutes; see bench/README.md)
 	@$(SWIFT) build -c release --product simulate
 	@.build/release/simulate figures
+
+chaos: build ## hurt a cluster of five real nodes by a schedule: make chaos CHAOS="--seed 7 --rounds 50"
+	@ops/setup bench
+	@ops/chaos --binary $(BINARY) $(CHAOS)
 
 bench: build ## measure beside nginx, HAProxy, Envoy and Caddy (about twenty minutes; see bench/README.md)
 	@ops/setup bench

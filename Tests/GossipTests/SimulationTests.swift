@@ -16,10 +16,10 @@ import Testing
     #expect(first == second && first != other)
   }
 
-  @Test("the figures hold in their short form", arguments: 0..<MembershipFigure.all.count)
-  func figures(_ i: Int) {
-    let result = MembershipFigure.all[i].take(true)
-    #expect(result.holds, "\(MembershipFigure.all[i].name): \(result.text)")
+  @Test("the figures of membership hold in their short form", arguments: 0..<GossipFigure.membership.count)
+  func membership(_ i: Int) {
+    let result = GossipFigure.membership[i].take(true)
+    #expect(result.holds, "\(GossipFigure.membership[i].name): \(result.text)")
   }
 
   @Test func aNodeThatLeavesIsMissedByNobody() {

@@ -44,11 +44,15 @@ struct Many: ParsableCommand {
 }
 
 struct Figures: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Takes the figures of membership that bench/README.md keeps.")
+  static let configuration = CommandConfiguration(abstract: "Takes the figures of gossip that bench/README.md keeps.")
   @Flag(help: "A hundredth of the work: for a look, not for the record.") var short = false
+  @Option(help: "membership, counters or all.") var of = "all"
 
   func run() throws {
-    for figure in MembershipFigure.all {
+    guard let figures = ["membership": GossipFigure.membership, "counters": GossipFigure.counters, "all": GossipFigure.all][of] else {
+      throw ValidationError("no figures of `\(of)`; membership, counters or all")
+    }
+    for figure in figures {
       let result = figure.take(short)
       say("\(figure.name): \(result.text); \(figure.bar): \(result.holds ? "holds" : "MISSED")")
     }

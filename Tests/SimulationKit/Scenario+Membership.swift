@@ -41,18 +41,36 @@ extension Simulation {
     return s
   }
 
-  /// kill -9 of one member after the other: how long until it is dead in every view.
-  public static func kills(seed: UInt64, nodes: Int, count: Int, links: LinkOptions) -> ScenarioFigures {
+  /// kill -9 of one member after the other, or of several at once: how long until they are dead in every view.
+  public static func kills(seed: UInt64, nodes: Int, count: Int, atOnce: Int = 1, links: LinkOptions) -> ScenarioFigures {
     var figures = ScenarioFigures()
     let s = settled(seed: seed, nodes: nodes, links: links)
     for _ in 0..<count {
-      let victim = Int(s.draw(UInt64(nodes)))
-      s.kill(victim)
-      figures.times.append(s.run(atMost: 60 * second, every: 1_000_000) { $0.isGone(victim) } ?? .max)
+      let first = Int(s.draw(UInt64(nodes)))
+      let victims = (0..<atOnce).map { (first + $0) % nodes }
+      for victim in victims { s.kill(victim) }
+      figures.times.append(s.run(atMost: 60 * second, every: 1_000_000) { s in victims.allSatisfy { s.isGone($0) } } ?? .max)
       s.run(s.draw(second))
-      s.start(victim)
-      precondition(s.run(atMost: 60 * second) { $0.agrees } != nil, "seed \(seed): node \(victim) did not come back")
+      for victim in victims { s.start(victim) }
+      precondition(s.run(atMost: 60 * second) { $0.agrees } != nil, "seed \(seed): nodes \(victims) did not come back")
       s.run(2 * second)
+    }
+    figures.times.sort()
+    return figures
+  }
+
+  /// One node is cut off from all others: how long until it sees nobody and nobody sees it.
+  public static func isolations(seed: UInt64, nodes: Int, count: Int, links: LinkOptions) -> ScenarioFigures {
+    var figures = ScenarioFigures()
+    let s = settled(seed: seed, nodes: nodes, links: links)
+    for _ in 0..<count {
+      let alone = Int(s.draw(UInt64(nodes)))
+      s.network.part { $0 == alone ? 0 : 1 }
+      let others = s.nodes.indices.filter { $0 != alone }
+      figures.times.append(s.run(atMost: 60 * second) { $0.agree([alone]) && $0.agree(others) } ?? .max)
+      s.network.heal()
+      precondition(s.run(atMost: 60 * second) { $0.agrees } != nil, "seed \(seed): node \(alone) did not come back")
+      s.run(3 * second)
     }
     figures.times.sort()
     return figures

@@ -3,7 +3,7 @@ import Runtime
 
 extension Membership {
   mutating func probeNext(_ now: UInt64) {
-    probeAt = now &+ options.probeInterval &* health.multiplier
+    probeAt = now &+ options.probeInterval
     if isLeaving { return }
     if let target = order.next(among: ring, &random), !probes.contains(where: { $0.target == target }) { probe(target, now) }
   }

@@ -76,8 +76,7 @@ extension Membership {
   /// Begins the suspicion that a rumour states. The members that follow the suspect in rank look for themselves, at once.
   private mutating func suspect(_ rumour: Rumour, _ roundTrip: RoundTrip, _ now: UInt64) {
     counts.suspicions += 1
-    let least =
-      (options.suspicionLeast &+ 2 &* min(roundTrip.smoothed, options.patienceMost)) &* (rumour.origin == me ? health.multiplier : 1)
+    let least = options.suspicionLeast &+ 2 &* min(roundTrip.distance, options.patienceMost)
     // Whoever might confirm: all present but the suspect and its accuser.
     let others = max(presentCount - 2, 0)
     let timeout = SuspicionTimeout(

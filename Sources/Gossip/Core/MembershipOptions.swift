@@ -11,7 +11,7 @@ public struct MembershipOptions: Sendable, Equatable {
   /// Members that are asked to probe on our behalf.
   public var helpers = 3
   /// A confirmed suspicion lasts this long at least, an unconfirmed one `suspicionFactor` times as long; round trips come on top.
-  public var suspicionLeast: UInt64 = 800_000_000
+  public var suspicionLeast: UInt64 = 700_000_000
   public var suspicionFactor: UInt64 = 3
   public var confirmations = 3
   /// While there is something to tell: between two rounds of telling, and how many are told in each.

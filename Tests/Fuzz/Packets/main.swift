@@ -1,5 +1,5 @@
-// Fuzzes what a node does with datagrams: bytes as they come from anybody, and plaintexts as a member with the key could send them. Whatever
-// comes, the views stay consistent and bounded, and the next honest packet is taken.
+// Fuzzes what a node does with datagrams: bytes as they come from anybody, and plaintexts as a member with the key could send them.
+// Whatever comes, the views stay consistent and bounded.
 import Glibc
 import Runtime
 

@@ -1,5 +1,5 @@
-// Fuzzes the exchange of whole views over a stream: bytes as they come from anybody, in pieces, to either side; and records as a member with
-// the key could send them. What is read is bounded, and nothing is believed that was not sealed.
+// Fuzzes the exchange of whole views over a stream: bytes as they come from anybody, in pieces, to either side; and records as a member
+// with the key could send them. What is read is bounded, and nothing is believed that was not sealed.
 import Glibc
 import Runtime
 

@@ -1,5 +1,6 @@
 import Gossip
 import Runtime
+import SimulationKit
 import Testing
 
 @Suite struct CounterClusterTests {

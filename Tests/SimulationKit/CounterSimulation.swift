@@ -3,13 +3,15 @@
 import Gossip
 import Runtime
 
-struct CounterSimulation {
-  struct Network {
+public struct CounterSimulation {
+  public struct Network: Sendable {
     /// One way, nanoseconds.
-    var delay: ClosedRange<UInt64> = 500_000...2_000_000
+    public var delay: ClosedRange<UInt64> = 500_000...2_000_000
     /// Datagrams of a million that are lost, and that come twice.
-    var lost: UInt64 = 0
-    var repeated: UInt64 = 5_000
+    public var lost: UInt64 = 0
+    public var repeated: UInt64 = 5_000
+
+    public init() {}
   }
 
   private enum Event {
@@ -19,11 +21,11 @@ struct CounterSimulation {
     case scenario(Int)
   }
 
-  struct Node {
-    var member: CounterMember
-    var table: CounterTable
-    var exchange: CounterExchange
-    var isUp = true
+  public struct Node {
+    public internal(set) var member: CounterMember
+    public internal(set) var table: CounterTable
+    public internal(set) var exchange: CounterExchange
+    public internal(set) var isUp = true
     var tickAt: UInt64 = .max
     /// What the clock shows beside the true time.
     var skew: UInt64 = 0
@@ -42,29 +44,29 @@ struct CounterSimulation {
     }
   }
 
-  static let second: UInt64 = 1_000_000_000
-  static let epoch: UInt64 = 1_700_000_000_000_000_000
+  public static let second: UInt64 = 1_000_000_000
+  public static let epoch: UInt64 = 1_700_000_000_000_000_000
 
-  private(set) var now = epoch
-  private(set) var nodes: [Node] = []
-  var network: Network
+  public private(set) var now = epoch
+  public private(set) var nodes: [Node] = []
+  public var network: Network
   /// Requests per second over all nodes, and the part of each node.
-  var load: Double
-  var parts: [Double]
-  var keys: [UInt64]
-  let policy: CounterPolicy
-  let limits: CounterLimits
+  public var load: Double
+  public var parts: [Double]
+  public var keys: [UInt64]
+  public let policy: CounterPolicy
+  public let limits: CounterLimits
   private var random: SeededRandom
   private var heap = EventHeap<Event>()
   private var scenarios: [(inout CounterSimulation) -> Void] = []
 
-  private(set) var admitted: [(at: UInt64, node: Int)] = []
-  private(set) var offered = 0
-  private(set) var asked = 0
-  private(set) var datagrams: [Int]
-  private(set) var bytes: [Int]
+  public private(set) var admitted: [(at: UInt64, node: Int)] = []
+  public private(set) var offered = 0
+  public private(set) var asked = 0
+  public private(set) var datagrams: [Int]
+  public private(set) var bytes: [Int]
 
-  init(
+  public init(
     seed: UInt64, nodes count: Int, policy: CounterPolicy, load: Double, keys: Int = 1, network: Network = Network(),
     limits: CounterLimits = CounterLimits()
   ) {
@@ -81,7 +83,7 @@ struct CounterSimulation {
     for _ in 0..<keys { self.keys.append(random.next()) }
     for i in 0..<count { nodes.append(make(i, generation: 1)) }
     for i in 0..<count { tellMembers(i) }
-    heap.push(now, .request)
+    heap.add(.request, at: now)
   }
 
   private func make(_ i: Int, generation: UInt64) -> Node {
@@ -92,38 +94,38 @@ struct CounterSimulation {
   // MARK: Scenario
 
   /// Does something at a time, in seconds from the start.
-  mutating func at(_ seconds: Double, _ body: @escaping (inout CounterSimulation) -> Void) {
+  public mutating func at(_ seconds: Double, _ body: @escaping (inout CounterSimulation) -> Void) {
     scenarios.append(body)
-    heap.push(CounterSimulation.epoch + UInt64(seconds * 1e9), .scenario(scenarios.count - 1))
+    heap.add(.scenario(scenarios.count - 1), at: CounterSimulation.epoch + UInt64(seconds * 1e9))
   }
 
   /// The members that a node takes for alive: those that are, unless told otherwise.
-  mutating func tellMembers(_ i: Int, without gone: [Int] = []) {
+  public mutating func tellMembers(_ i: Int, without gone: [Int] = []) {
     let list = nodes.indices.filter { nodes[$0].isUp && !gone.contains($0) }.map { nodes[$0].member }
     let time = now + nodes[i].skew
     nodes[i].setMembers(list, time)
     arm(i)
   }
 
-  mutating func tellMembers() { for i in nodes.indices where nodes[i].isUp { tellMembers(i) } }
+  public mutating func tellMembers() { for i in nodes.indices where nodes[i].isUp { tellMembers(i) } }
 
-  mutating func kill(_ i: Int) { nodes[i].isUp = false }
+  public mutating func kill(_ i: Int) { nodes[i].isUp = false }
 
-  mutating func restart(_ i: Int) {
+  public mutating func restart(_ i: Int) {
     let generation = nodes[i].member.generation + 1
     nodes[i] = make(i, generation: generation)
   }
 
-  mutating func split(_ side: (Int) -> Int) { for i in nodes.indices { nodes[i].side = side(i) } }
+  public mutating func split(_ side: (Int) -> Int) { for i in nodes.indices { nodes[i].side = side(i) } }
 
-  mutating func skew(_ i: Int, by nanoseconds: UInt64) { nodes[i].skew = nanoseconds }
+  public mutating func skew(_ i: Int, by nanoseconds: UInt64) { nodes[i].skew = nanoseconds }
 
   // MARK: Running
 
   /// Runs until so many seconds from the start.
-  mutating func run(until seconds: Double) {
+  public mutating func run(until seconds: Double) {
     let end = CounterSimulation.epoch + UInt64(seconds * 1e9)
-    while let (time, event) = heap.pop(before: end) {
+    while let next = heap.nextTime, next < end, let (time, event) = heap.takeFirst() {
       now = time
       switch event {
       case .request: request()
@@ -137,7 +139,7 @@ struct CounterSimulation {
   }
 
   private mutating func request() {
-    heap.push(now + UInt64(1e9 / load * 2 * random.unitInterval()) + 1, .request)
+    heap.add(.request, at: now + UInt64(1e9 / load * 2 * random.unitInterval()) + 1)
     var place = random.unitInterval() * parts.reduce(0, +)
     var i = 0
     while i < parts.count - 1 && place >= parts[i] {
@@ -181,7 +183,7 @@ struct CounterSimulation {
     let at = max(next - min(nodes[i].skew, next), now + 500_000)
     if at >= nodes[i].tickAt && nodes[i].tickAt > now { return }
     nodes[i].tickAt = at
-    heap.push(at, .tick(i))
+    heap.add(.tick(i), at: at)
   }
 
   private mutating func apply(_ effects: [CounterEffect], _ i: Int) {
@@ -209,55 +211,20 @@ struct CounterSimulation {
     if random.below(1_000_000) < network.lost { return }
     for _ in 0..<(random.below(1_000_000) < network.repeated ? 2 : 1) {
       let delay = network.delay.lowerBound + random.below(network.delay.upperBound - network.delay.lowerBound + 1)
-      heap.push(now + delay, .arrival(other, nodes[i].member, parts))
+      heap.add(.arrival(other, nodes[i].member, parts), at: now + delay)
     }
   }
 
   // MARK: Figures
 
   /// Admitted requests between two times in seconds from the start.
-  func admitted(from: Double, to: Double) -> Int {
+  public func admitted(from: Double, to: Double) -> Int {
     let (first, last) = (CounterSimulation.epoch + UInt64(from * 1e9), CounterSimulation.epoch + UInt64(to * 1e9))
     return admitted.reduce(0) { $0 + ($1.at >= first && $1.at < last ? 1 : 0) }
   }
 
   /// The most admitted in one second of the run, of those that begin at whole seconds.
-  func admittedPerSecond(_ range: Range<Int>) -> [Int] { range.map { admitted(from: Double($0), to: Double($0 + 1)) } }
+  public func admittedPerSecond(_ range: Range<Int>) -> [Int] { range.map { admitted(from: Double($0), to: Double($0 + 1)) } }
 
-  var totals: (datagrams: Int, bytes: Int) { (datagrams.reduce(0, +), bytes.reduce(0, +)) }
-}
-
-/// Events by time, and by order of their making where times are equal.
-struct EventHeap<Event> {
-  private var events: [(time: UInt64, number: UInt64, event: Event)] = []
-  private var next: UInt64 = 0
-
-  private func isBefore(_ a: Int, _ b: Int) -> Bool {
-    (events[a].time, events[a].number) < (events[b].time, events[b].number)
-  }
-
-  mutating func push(_ time: UInt64, _ event: Event) {
-    events.append((time, next, event))
-    next += 1
-    var at = events.count - 1
-    while at > 0 && isBefore(at, (at - 1) / 2) {
-      events.swapAt(at, (at - 1) / 2)
-      at = (at - 1) / 2
-    }
-  }
-
-  mutating func pop(before end: UInt64) -> (UInt64, Event)? {
-    guard let first = events.first, first.time < end else { return nil }
-    events.swapAt(0, events.count - 1)
-    events.removeLast()
-    var at = 0
-    while true {
-      var least = at
-      for child in [2 * at + 1, 2 * at + 2] where child < events.count && isBefore(child, least) { least = child }
-      if least == at { break }
-      events.swapAt(at, least)
-      at = least
-    }
-    return (first.time, first.event)
-  }
+  public var totals: (datagrams: Int, bytes: Int) { (datagrams.reduce(0, +), bytes.reduce(0, +)) }
 }

@@ -1,21 +1,12 @@
-// The figures of membership with their bars, as a table.
+// The figures of membership with their bars.
 import Gossip
 
 private let second: UInt64 = 1_000_000_000
 
-/// A figure that is taken in simulation.
-public struct MembershipFigure: Sendable {
-  public struct Result: Sendable {
-    public var text: String
-    public var holds: Bool
-  }
-
-  public let name: String
-  public let bar: String
-  /// Takes it; `true` for a short form of the work.
-  public let take: @Sendable (Bool) -> Result
-
-  public static let all: [MembershipFigure] = [3, 10, 50].map(death) + [unrest, loss] + [true, false].map(parting) + [regions, idle]
+extension GossipFigure {
+  /// Who is there, and how soon that is known.
+  public static let membership: [GossipFigure] =
+    [3, 10, 50].map(death) + [twoDeaths, isolation, unrest, loss] + [true, false].map(parting) + [regions, idle]
 
   private static func links(lossPerMille: UInt64) -> LinkOptions {
     var links = LinkOptions()
@@ -23,10 +14,10 @@ public struct MembershipFigure: Sendable {
     return links
   }
 
-  private static func text(_ nanoseconds: UInt64) -> String { nanoseconds == .max ? "never" : "\(nanoseconds / 1_000_000) ms" }
+  static func text(_ nanoseconds: UInt64) -> String { nanoseconds == .max ? "never" : "\(nanoseconds / 1_000_000) ms" }
 
-  private static func death(_ nodes: Int) -> MembershipFigure {
-    MembershipFigure(name: "dead in every view after kill -9, N = \(nodes), 1 % loss", bar: "p99 <= 2000 ms") { short in
+  private static func death(_ nodes: Int) -> GossipFigure {
+    GossipFigure(name: "dead in every view after kill -9, N = \(nodes), 1 % loss", bar: "p99 <= 2000 ms") { short in
       var figures = ScenarioFigures()
       for seed in 1...UInt64(short ? 1 : 8) {
         figures.times += Simulation.kills(seed: seed, nodes: nodes, count: short ? 8 : 50, links: links(lossPerMille: 10)).times
@@ -37,7 +28,31 @@ public struct MembershipFigure: Sendable {
     }
   }
 
-  private static let unrest = MembershipFigure(
+  private static let twoDeaths = GossipFigure(name: "two of 5 killed at once, 1 % loss", bar: "p99 <= 2500 ms") { short in
+    var figures = ScenarioFigures()
+    for seed in 1...UInt64(short ? 1 : 8) {
+      figures.times += Simulation.kills(seed: seed, nodes: 5, count: short ? 8 : 30, atOnce: 2, links: links(lossPerMille: 10)).times
+    }
+    figures.times.sort()
+    return Result(
+      text: "p50 \(text(figures.quantile(0.5))), p99 \(text(figures.quantile(0.99))), most \(text(figures.quantile(1)))",
+      holds: figures.quantile(0.99) <= 2_500_000_000)
+  }
+
+  private static let isolation = GossipFigure(
+    name: "one of 5 cut off from the others, who see it dead as it sees them, 1 % loss", bar: "p99 <= 10 s"
+  ) { short in
+    var figures = ScenarioFigures()
+    for seed in 1...UInt64(short ? 1 : 8) {
+      figures.times += Simulation.isolations(seed: seed, nodes: 5, count: short ? 5 : 20, links: links(lossPerMille: 10)).times
+    }
+    figures.times.sort()
+    return Result(
+      text: "p50 \(text(figures.quantile(0.5))), p99 \(text(figures.quantile(0.99))), most \(text(figures.quantile(1)))",
+      holds: figures.quantile(0.99) <= 10 * second)
+  }
+
+  private static let unrest = GossipFigure(
     name: "false deaths, N = 50, 5 of them frozen again and again for 0.3 to 2 s, 2 % loss", bar: "0 of healthy members in an hour"
   ) { short in
     let figures = Simulation.unrest(
@@ -47,7 +62,7 @@ public struct MembershipFigure: Sendable {
       holds: figures.falseDeaths == 0)
   }
 
-  private static let loss = MembershipFigure(
+  private static let loss = GossipFigure(
     name: "30 % loss on every link, N = 20, for an hour", bar: "no false death over 5 s, one mind <= 5 s after"
   ) { short in
     let figures = Simulation.unrest(seed: 1, nodes: 20, frozen: 0, duration: (short ? 36 : 3_600) * second, links: links(lossPerMille: 300))
@@ -56,8 +71,8 @@ public struct MembershipFigure: Sendable {
       holds: figures.longestMissing <= 5 * second && figures.times[0] <= 5 * second)
   }
 
-  private static func parting(_ oneWay: Bool) -> MembershipFigure {
-    MembershipFigure(name: "\(oneWay ? "one-way" : "full") partition of 20 s, N = 5, 20, 50, 1 % loss", bar: "one mind <= 5 s after") {
+  private static func parting(_ oneWay: Bool) -> GossipFigure {
+    GossipFigure(name: "\(oneWay ? "one-way" : "full") partition of 20 s, N = 5, 20, 50, 1 % loss", bar: "one mind <= 5 s after") {
       short in
       var figures = ScenarioFigures()
       for nodes in [5, 20, 50] {
@@ -75,7 +90,7 @@ public struct MembershipFigure: Sendable {
     }
   }
 
-  private static let regions = MembershipFigure(
+  private static let regions = GossipFigure(
     name: "three regions, round trips of 20, 80 and 200 ms, N = 30, 1 % loss, for an hour", bar: "no false death"
   ) { short in
     let figures = Simulation.regions(
@@ -86,7 +101,7 @@ public struct MembershipFigure: Sendable {
       holds: figures.falseDeaths == 0 && figures.times[0] != .max)
   }
 
-  private static let idle = MembershipFigure(name: "bytes per node and second, idle", bar: "<= 1.2 x from N = 10 to 1,000") { short in
+  private static let idle = GossipFigure(name: "bytes per node and second, idle", bar: "<= 1.2 x from N = 10 to 1,000") { short in
     let rates = [10, 100, short ? 200 : 1_000].map { Simulation.idle(seed: 1, nodes: $0, duration: 20 * second).bytesPerNodeSecond }
     return Result(text: rates.map { "\(Int($0))" }.joined(separator: ", "), holds: rates[2] <= 1.2 * rates[0])
   }
