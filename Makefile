@@ -98,6 +98,7 @@ simulate-many: setup-run ## SEEDS (default 1000) fresh lives, until one goes wro
 
 bench-gossip: setup-run ## the figures of gossip, in simulation (about ten minutes; see bench/README.md)
 	@$(SWIFT) build -c release --product simulate
+	@.build/release/simulate consume
 	@.build/release/simulate figures
 
 chaos: build ## hurt a cluster of five real nodes by a schedule: make chaos CHAOS="--seed 7 --rounds 50"

@@ -109,7 +109,7 @@ def circumstances(settings):
         commit=first_line([*git, 'rev-parse', '--short=12', 'HEAD'], r'^[0-9a-f]{12}$'),
         dirty=bool(first_line([*git, 'status', '--porcelain', '--untracked-files=no'], r'.+')),
         cpu=model[1] if model else platform.machine(), cpus=os.cpu_count(), kernel=platform.release(),
-        load=round(os.getloadavg()[0], 2), pinning=settings.pinning(), rounds=settings.rounds, seconds=settings.seconds,
+        load=round(os.getloadavg()[0], 2), pinning=settings.pinning(), network=settings.network, rounds=settings.rounds, seconds=settings.seconds,
         versions={name: first_line(*how) for name, how in version.items() if how[0][0]})
 
 
@@ -121,7 +121,7 @@ def busy(c):
 def headline(c):
     versions = ', '.join(f'{name} {text}' for name, text in c['versions'].items() if text)
     commit = (c['commit'] or 'no commit') + (' with changes' if c['dirty'] else '')
-    return (f'{c["taken"]}, {commit}; {c["cpu"]}, {c["cpus"]} CPUs, Linux {c["kernel"]}, load {c["load"]} at the start; {c["pinning"]}; '
+    return (f'{c["taken"]}, {commit}; {c["cpu"]}, {c["cpus"]} CPUs, Linux {c["kernel"]}, load {c["load"]} at the start; {c["pinning"]}; {c["network"]}; '
             f'{c["rounds"]} x {c["seconds"]} s; {versions}')
 
 
