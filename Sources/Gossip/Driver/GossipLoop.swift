@@ -44,6 +44,10 @@ public final class GossipLoop: @unchecked Sendable {
   private var refusals = PacketRefusalCounts()
   private var waitingToBeTold: [@Sendable () -> Void] = []
   private var isStarved = false
+  /// The view has changed since it was last shown; counts alone are shown a few times a second.
+  private var hasChanged = false
+  private var publishAt: UInt64 = 0
+  private static let publishInterval: UInt64 = 50_000_000
   private var isStopped = false
   private let published = Locked(GossipStatus())
 
@@ -160,7 +164,7 @@ public final class GossipLoop: @unchecked Sendable {
         waitingToBeTold = []
       }
       isStarved = socket.flush() == .starved
-      publish()
+      if hasChanged || now >= publishAt { publish() }
       onTurn?()
     }
   }
@@ -211,6 +215,7 @@ public final class GossipLoop: @unchecked Sendable {
       case .send(let outgoing): send(outgoing)
       case .exchange(let address): openStream(to: address)
       case .changed(let change):
+        hasChanged = true
         tellCounters()
         onChange?(change, membership[change.member].map(status(of:)))
       case .identityTaken(let address): onNotice?(.identityTaken(address))
@@ -243,6 +248,8 @@ public final class GossipLoop: @unchecked Sendable {
   }
 
   private func publish() {
+    hasChanged = false
+    publishAt = now &+ GossipLoop.publishInterval
     let own = membership.own
     var status = GossipStatus()
     status.members = membership.members.map(status(of:))
