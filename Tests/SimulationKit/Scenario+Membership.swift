@@ -81,7 +81,7 @@ extension Simulation {
     var figures = ScenarioFigures()
     let s = settled(seed: seed, nodes: nodes, links: links)
     var frozenUntil = Array(repeating: UInt64(0), count: nodes)
-    func freeze(_ i: Int) {
+    func freeze(_ i: Int, _ s: Simulation) {
       s.after(second + s.draw(4 * second)) { s in
         let pause = 300_000_000 + s.draw(1_700_000_000)
         s.pause(i)
@@ -89,11 +89,11 @@ extension Simulation {
         s.after(pause) { s in
           s.resume(i)
           frozenUntil[i] = s.now
-          freeze(i)
+          freeze(i, s)
         }
       }
     }
-    for i in 0..<frozen { freeze(i * nodes / max(frozen, 1)) }
+    for i in 0..<frozen { freeze(i * nodes / max(frozen, 1), s) }
     let end = s.now + duration
     var missingSince: [UInt64?] = Array(repeating: nil, count: nodes)
     while s.now < end {

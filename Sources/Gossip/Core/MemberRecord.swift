@@ -18,7 +18,7 @@ public struct WireConstants: Hashable, Sendable {
 
   /// This build's.
   public static let current = WireConstants(
-    oldest: 1, newest: 1, agreed: StableHash.hash("counter slice 50 ms; key hash StableHash; rendezvous weighted"))
+    oldest: 1, newest: 1, agreed: StableHash.hash("counter slice 2^26 ns; key hash StableHash; rendezvous weighted"))
 
   /// Why nodes with these constants cannot be in one cluster, or nil when they can.
   public func conflict(with other: WireConstants) -> JoinRefusal? {

@@ -77,8 +77,7 @@ extension Message {
     case .rumours: self = .rumours(try readList(&reader) { (r) throws(ByteReadError) in try Rumour(from: &r) })
     case .statements: self = .statements(try readList(&reader) { (r) throws(ByteReadError) in try MemberStatement(from: &r) })
     case .joinRefusal, .envelope, .counters, .acknowledgements, .question, .answer, .verdicts, .registerEntries, .purges, .keys,
-      .factDigest, .registerSums,
-      .logSummary, .verdictSums:
+      .factDigest, .registerSums, .logSummary, .verdictSums, .factQuestion, .factAnswer:
       return nil
     }
   }

@@ -22,6 +22,9 @@ extension CounterPart {
 
 /// Who speaks to whom: in front of the parts of a datagram that mean one member, since all members share a key.
 struct Envelope: Equatable {
+  /// Whoever hears it.
+  static let anybody = MemberID(0)
+
   var from: MemberID
   var generation: UInt64
   var to: MemberID
@@ -96,10 +99,8 @@ extension GossipLoop {
 
   /// A part of the counters has come.
   func receiveCounters(_ part: CounterPart, _ body: UnsafeRawBufferPointer, _ envelope: Envelope?) {
-    // What another was meant to hear, or what says not who sent it, is nobody's; nor is what a life that is over still says.
-    guard let envelope, envelope.to == membership.me, let member = membership[envelope.from],
-      member.version.generation == envelope.generation
-    else { return }
+    // What another was meant to hear, or what says not who sent it, is nobody's.
+    guard let envelope, envelope.to == membership.me, isFromMember(envelope), let member = membership[envelope.from] else { return }
     let sender = CounterMember(member.id, generation: envelope.generation, weight: weight(member.record))
     perform(counters.receive(part, Array(body), from: sender, now: time.wall().nanoseconds))
     countersAt = min(countersAt, now)
@@ -120,7 +121,7 @@ extension GossipLoop {
         if receiver != to || packer.room(part.kind) < body.count {
           flush()
           receiver = to
-          let envelope = Envelope(from: membership.me, generation: membership.version.generation, to: to)
+          let envelope = envelope(to: to)
           packer.add(.envelope) { envelope.encode(into: &$0) }
         }
         packer.add(part.kind) { $0.write(bytes: body) }

@@ -1,4 +1,4 @@
-// Streams of a gossip loop: connecting, accepting, moving bytes, deadlines. What is said on them is ViewStream's.
+// Streams of a gossip loop: connecting, accepting, moving bytes, deadlines. What is said on them is PeerStream's.
 import CEpoll
 import Glibc
 import Runtime
@@ -7,7 +7,9 @@ import Runtime
 struct GossipStream {
   let descriptor: Int32
   let address: SocketAddress
-  let talk: ViewStream
+  let talk: PeerStream
+  /// The member that is asked about shared facts; nil for an exchange of views, and where the other side asks.
+  var asked: MemberID?
   let deadline: UInt64
   var isConnecting: Bool
   /// Bytes of `talk.output` that the socket has taken.
@@ -42,18 +44,25 @@ extension GossipLoop {
 
   // MARK: beginning
 
-  func openStream(to address: SocketAddress) {
-    guard streams.count < limits.streamsMax else { return }
+  /// Exchanges views with whoever is at the address.
+  func openStream(to address: SocketAddress) { connect(to: address, asking: nil, .view(membership.view), limits.viewBytesMax) }
+
+  /// Asks a member about shared facts.
+  func openStream(asking member: Member, _ question: [FactRecord]) {
+    connect(to: member.record.peer, asking: member.id, .facts(envelope(to: member.id), question), limits.factBytesMax)
+  }
+
+  private func connect(to address: SocketAddress, asking member: MemberID?, _ content: StreamContent, _ bytesMax: Int) {
+    guard streams.count < limits.streamsMax else { return ended(address, member, .unreachable) }
     let descriptor = tg_socket(address.domain, Int32(SOCK_STREAM.rawValue))
-    guard descriptor >= 0 else { return ended(address, .unreachable) }
+    guard descriptor >= 0 else { return ended(address, member, .unreachable) }
     let result = address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
     guard result == 0 || errno == EINPROGRESS else {
       close(descriptor)
-      return ended(address, .unreachable)
+      return ended(address, member, .unreachable)
     }
-    let talk = ViewStream(
-      .asker, ring: ring, cluster: clusterTag, salt: .fromSystem(), view: membership.view, bytesMax: limits.viewBytesMax)
-    add(descriptor, address, talk, isConnecting: result != 0)
+    let talk = PeerStream(.asker, ring: ring, cluster: clusterTag, salt: .fromSystem(), content: content, bytesMax: bytesMax)
+    add(descriptor, address, talk, asked: member, isConnecting: result != 0)
   }
 
   func acceptStreams() {
@@ -67,16 +76,16 @@ extension GossipLoop {
         close(descriptor)
         continue
       }
-      let talk = ViewStream(.answerer, ring: ring, cluster: clusterTag, salt: .fromSystem(), bytesMax: limits.viewBytesMax)
-      add(descriptor, address, talk, isConnecting: false)
+      let talk = PeerStream(.answerer, ring: ring, cluster: clusterTag, salt: .fromSystem(), bytesMax: limits.viewBytesMax)
+      add(descriptor, address, talk, asked: nil, isConnecting: false)
     }
   }
 
-  private func add(_ descriptor: Int32, _ address: SocketAddress, _ talk: ViewStream, isConnecting: Bool) {
+  private func add(_ descriptor: Int32, _ address: SocketAddress, _ talk: PeerStream, asked: MemberID?, isConnecting: Bool) {
     let token = nextStream
     nextStream += 1
     streams[token] = GossipStream(
-      descriptor: descriptor, address: address, talk: talk, deadline: now + limits.streamTimeout, isConnecting: isConnecting)
+      descriptor: descriptor, address: address, talk: talk, asked: asked, deadline: now + limits.streamTimeout, isConnecting: isConnecting)
     loop.add(descriptor, events: EventLoop.stream, token: token)
   }
 
@@ -102,7 +111,7 @@ extension GossipLoop {
     while true {
       let n = buffer.withUnsafeMutableBytes { tg_receive(stream.descriptor, $0.baseAddress, $0.count) }
       if n < 0 && tg_errno() == EAGAIN { return true }
-      let outcome: ViewStream.Outcome?
+      let outcome: PeerStream.Outcome?
       if n > 0 {
         // SAFETY: what is heard is copied out of the buffer.
         outcome = buffer.withUnsafeBytes { stream.talk.receive(UnsafeRawBufferPointer(rebasing: $0[..<n])) }
@@ -118,9 +127,22 @@ extension GossipLoop {
   }
 
   /// Does what the conversation has come to; false when the stream is gone.
-  private func follow(_ outcome: ViewStream.Outcome, _ token: UInt64, _ stream: GossipStream) -> Bool {
+  private func follow(_ outcome: PeerStream.Outcome, _ token: UInt64, _ stream: GossipStream) -> Bool {
     switch outcome {
-    case .asked(let theirs):
+    case .asked(.facts(let envelope, let question)):
+      streams[token]?.closesWhenWritten = true
+      guard let answer = answer(question, of: envelope) else {
+        drop(token, .unreachable)
+        return false
+      }
+      stream.talk.answer(.facts(self.envelope(to: envelope.from), answer))
+      return true
+    case .answered(.facts(let envelope, let answer)):
+      let isAnswer = envelope.from == stream.asked && isFromMember(envelope)
+      drop(token, isAnswer ? .joined : .unreachable)
+      if isAnswer { perform(facts.answered(answer, by: envelope.from, now: factTime)) }
+      return false
+    case .asked(.view(let theirs)):
       streams[token]?.closesWhenWritten = true
       if let first = theirs.first, let reason = membership.refusal(of: first) {
         streamsRefused += 1
@@ -129,11 +151,12 @@ extension GossipLoop {
         return true
       }
       // Before theirs is taken in: nobody is told what it has just said.
-      stream.talk.answer(membership.view)
+      stream.talk.answer(.view(membership.view))
       perform(membership.exchanged(theirs, with: stream.address, now: now))
       return true
-    case .answered(let theirs):
-      drop(token, .joined)
+    case .answered(.view(let theirs)):
+      drop(token, stream.asked == nil ? .joined : .unreachable)
+      if stream.asked != nil { return false }
       perform(membership.exchanged(theirs, with: stream.address, now: now))
       return false
     case .refused(let reason):
@@ -203,11 +226,15 @@ extension GossipLoop {
     // A side that has said all and not read all would reset what is on its way.
     if stream.closesWhenWritten { shutdown(stream.descriptor, Int32(SHUT_WR)) }
     close(stream.descriptor)
-    if stream.talk.side == .asker { ended(stream.address, end) } else if end == .unreachable { streamsFailed += 1 }
+    if stream.talk.side == .asker { ended(stream.address, stream.asked, end) } else if end == .unreachable { streamsFailed += 1 }
   }
 
-  private func ended(_ address: SocketAddress, _ end: StreamEnd) {
+  private func ended(_ address: SocketAddress, _ asked: MemberID?, _ end: StreamEnd) {
     if end == .unreachable { streamsFailed += 1 }
+    if let asked {
+      if end != .joined { facts.exchangeFailed(with: asked) }
+      return
+    }
     guard firstJoin != nil else { return }
     firstJoin?.waiting.removeAll { $0 == address }
     switch end {

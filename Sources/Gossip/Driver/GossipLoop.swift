@@ -35,6 +35,8 @@ public final class GossipLoop: @unchecked Sendable {
   /// Who waits for the decision on a question.
   var questions: [UInt64: @Sendable (CounterDecision) -> Void] = [:]
   var countersAt: UInt64 = 0
+  var facts: SharedFacts
+  var factsKeptAt: UInt64 = 0
   var sweepAt: UInt64 = 0
   let time = SystemTime()
   private let socket: DatagramSocket
@@ -57,6 +59,11 @@ public final class GossipLoop: @unchecked Sendable {
   public var onJoin: (@Sendable (JoinOutcome) -> Void)?
   /// Called at the end of each turn, when `status` says what it brought: for tests that wait.
   var onTurn: (@Sendable () -> Void)?
+  /// Called on the loop's thread with what shared facts have come to: all effects that concern others than the loop. Has to return soon;
+  /// what the log protects has to be dropped, and an entry to be applied, when it returns.
+  public var onFact: (@Sendable (FactEffect) -> Void)?
+  /// Called on the loop's thread, at most once a second, with what is to survive a restart.
+  public var onKeep: (@Sendable (FactState) -> Void)?
   /// Called when something happens that an operator should know, on the loop's thread.
   public var onNotice: (@Sendable (GossipNotice) -> Void)?
 
@@ -81,6 +88,9 @@ public final class GossipLoop: @unchecked Sendable {
     if record.peer.port == 0 { record.peer = record.peer.withPort(address.port) }
     membership = Membership(
       me: options.me, generation: options.generation, record: record, options: options.membership, seed: options.seed, now: now)
+    facts = SharedFacts(
+      me: options.me, generation: options.generation, zone: record.zone, isSettled: options.isSettled, restoring: options.state,
+      limits: options.facts, seed: options.seed &+ 1, now: FactTime(monotonic: now, wall: time.wall().nanoseconds))
     loop.add(mailbox.descriptor, events: EventLoop.readable, token: Token.mailbox)
     loop.add(socket.descriptor, events: EventLoop.readable | EventLoop.writable | EventLoop.edgeTriggered, token: Token.datagrams)
     loop.add(listener, events: EventLoop.readable, token: Token.listener)
@@ -122,6 +132,7 @@ public final class GossipLoop: @unchecked Sendable {
     var record = membership.record
     change(&record)
     perform(membership.update(record, now: now))
+    tellFacts()
   }
 
   /// Says goodbye to all; `onNotice(.left)` follows.
@@ -158,6 +169,7 @@ public final class GossipLoop: @unchecked Sendable {
       now = time.monotonic().nanoseconds
       if now >= membership.nextDeadline { perform(membership.tick(now: now)) }
       if now >= countersAt { advanceCounters() }
+      advanceFacts()
       endLateStreams()
       if !waitingToBeTold.isEmpty && (membership.isSpread || isAlone) {
         for done in waitingToBeTold { done() }
@@ -170,7 +182,7 @@ public final class GossipLoop: @unchecked Sendable {
   }
 
   private func millisecondsToNext() -> Int32 {
-    var next = min(membership.nextDeadline, countersAt)
+    var next = min(membership.nextDeadline, countersAt, facts.nextDeadline)
     for stream in streams.values { next = min(next, stream.deadline) }
     // A device without memory will not say when it has some again.
     if isStarved { next = min(next, now + 5_000_000) }
@@ -201,6 +213,7 @@ public final class GossipLoop: @unchecked Sendable {
       do throws(ByteReadError) {
         if part.kind == .envelope { envelope = try Envelope(decoding: part.body) }
         if let counter = CounterPart(part.kind) { receiveCounters(counter, part.body, envelope) }
+        if let fact = FactPart(rawValue: part.kind.rawValue) { receiveFacts(fact, part.body, envelope) }
         if let message = try Message(kind: part.kind.rawValue, part.body) { messages.append(message) }
       } catch { throw .malformed }
     }
@@ -217,6 +230,7 @@ public final class GossipLoop: @unchecked Sendable {
       case .changed(let change):
         hasChanged = true
         tellCounters()
+        tellFacts()
         onChange?(change, membership[change.member].map(status(of:)))
       case .identityTaken(let address): onNotice?(.identityTaken(address))
       case .refused(let reason, let address): onNotice?(.refused(reason.explanation, address))
@@ -228,6 +242,7 @@ public final class GossipLoop: @unchecked Sendable {
   private func send(_ outgoing: Outgoing) {
     var packer = PartPacker()
     for message in outgoing.messages { packer.add(message.kind) { message.encode(into: &$0) } }
+    addDigest(to: &packer, beside: outgoing.messages)
     sendPlaintext(packer.bytes, to: outgoing.address)
   }
 
@@ -261,6 +276,7 @@ public final class GossipLoop: @unchecked Sendable {
     status.refusals = refusals
     status.datagrams = socket.counts
     status.counters = counters.statistics
+    status.facts = factStatus
     status.streamsFailed = streamsFailed
     status.streamsRefused = streamsRefused
     let fresh = status

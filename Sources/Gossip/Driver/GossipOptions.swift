@@ -15,6 +15,11 @@ public struct GossipOptions: Sendable {
   public var membership = MembershipOptions()
   public var limits = GossipLimits()
   public var counters = CounterLimits()
+  public var facts = FactLimits()
+  /// What this node's shared facts were when they were last kept; nil for none.
+  public var state: FactState?
+  /// Whether there is nothing yet that the log of shared facts would protect.
+  public var isSettled = true
   public var seed: UInt64
 
   public init(
@@ -38,6 +43,10 @@ public struct GossipLimits: Sendable, Equatable {
   public var streamTimeout: UInt64 = 5_000_000_000
   /// Plaintext of one exchange.
   public var viewBytesMax = 4 << 20
+  /// Plaintext of one answer about shared facts: above what a whole register and a whole log are.
+  public var factBytesMax = 24 << 20
+  /// Answers about shared facts that go out at a time; whoever asks beyond that asks again.
+  public var factAnswersMax = 4
   /// Refusals told in a second; whoever comes beyond that is closed without a word.
   public var refusalsPerSecond = 20
   /// Batches of datagrams that are taken before timers are looked at.
@@ -67,8 +76,25 @@ public struct GossipStatus: Sendable {
   public var refusals = PacketRefusalCounts()
   public var datagrams = DatagramCounts()
   public var counters = CounterExchangeStatistics()
+  public var facts = FactStatus()
   public var streamsFailed = 0
   public var streamsRefused = 0
+
+  public init() {}
+}
+
+/// Shared facts as operators see them.
+public struct FactStatus: Sendable, Equatable {
+  public var counts = FactCounts()
+  public var registerEntries = 0
+  public var registerHash: UInt64 = 0
+  public var logEntries = 0
+  public var isSettled = false
+  public var verdicts = 0
+  public var ticketKeys = 0
+  /// Stamps that were too far ahead to be believed.
+  public var stampsRefused: UInt64 = 0
+  public var clock = ClockStanding.unknown
 
   public init() {}
 }

@@ -24,24 +24,24 @@ let ring = KeyRing(ClusterKey(secret: KeySecret((0..<32).map { UInt8($0) })!))
 let tag = ClusterTag(name: "fuzz")
 let bytesMax = 1 << 20
 
-func stream(_ side: ViewStream.Side) -> ViewStream {
+func stream(_ side: PeerStream.Side) -> PeerStream {
   let record = MemberRecord(name: "n", peer: SocketAddress(ipv4: 1, port: 7))
   let view = [MemberStatement(Rumour(MemberID(1), MemberVersion(generation: 1), .alive, origin: MemberID(1)), record)]
-  return ViewStream(
-    side, ring: ring, cluster: tag, salt: PacketSalt(high: side == .asker ? 3 : 4, low: 5), view: side == .asker ? view : [],
+  return PeerStream(
+    side, ring: ring, cluster: tag, salt: PacketSalt(high: side == .asker ? 3 : 4, low: 5), content: side == .asker ? .view(view) : nil,
     bytesMax: bytesMax)
 }
 
 /// Gives the bytes to one side in pieces.
-func feed(_ side: ViewStream, _ bytes: ArraySlice<UInt8>, piece: Int) {
+func feed(_ side: PeerStream, _ bytes: ArraySlice<UInt8>, piece: Int) {
   var rest = bytes
   while !rest.isEmpty {
     let part = Array(rest.prefix(piece))
     rest = rest.dropFirst(piece)
     guard let outcome = part.withUnsafeBytes({ side.receive($0) }) else { continue }
     switch outcome {
-    case .asked(let statements), .answered(let statements):
-      require(statements.isEmpty, "a view that nobody sealed was believed")
+    case .asked(let content), .answered(let content):
+      require(content == .view([]), "what nobody sealed was believed")
     case .refused, .notLetIn, .refusing, .failed: break
     }
     return
@@ -60,7 +60,25 @@ func honest(_ plaintext: ArraySlice<UInt8>) {
   Array(plaintext.prefix(StreamLimits.plaintextBytesMax)).withUnsafeBytes { try! sealer.seal($0, packing: false, into: &records) }
   try! sealer.end(into: &records)
   guard let outcome = records.withUnsafeBytes({ answerer.receive($0) }) else { fatalError("an ended stream without an outcome") }
-  if case .asked(let statements) = outcome { require(statements.count <= StreamLimits.recordBytesMax, "\(statements.count) statements") }
+  guard case .asked(let content) = outcome else { return }
+  switch content {
+  case .view(let statements): require(statements.count <= StreamLimits.recordBytesMax, "\(statements.count) statements")
+  case .facts(_, let records): believe(records)
+  }
+}
+
+/// Shared facts from a member: whatever they say, they are answered or not, and taken in or not.
+func believe(_ records: [FactRecord]) {
+  let now = FactTime(monotonic: 1_000_000_000, wall: 1_700_000_000_000_000_000)
+  let (me, other) = (MemberID(1), MemberID(2))
+  var facts = SharedFacts(me: me, generation: 1, isSettled: true, seed: 1, now: now)
+  _ = facts.setMembers([FactMember(other, generation: 1)], zone: "", isDraining: false, now: now)
+  _ = try? facts.write([1], [2], now: now)
+  _ = facts.answer(records, now: now)
+  for effect in facts.answered(records, by: other, now: now) { if case .drop(let summary) = effect { facts.dropped(summary, now: now) } }
+  for record in records { _ = record.body.withUnsafeBytes { facts.receive(record.part, $0, from: other, now: now) } }
+  _ = facts.tick(now: now)
+  require(facts.register.bytes <= facts.limits.register.bytesMax * 5 / 4, "\(facts.register.bytes) bytes in the register")
 }
 
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -9,6 +9,7 @@ import Testing
 private final class LiveNode: @unchecked Sendable {
   // SAFETY: the loop locks what other threads ask for; the thread's handle is used by the test alone.
   let loop: GossipLoop
+  fileprivate let facts = FactBox()
   /// Signalled whenever any loop has had a turn.
   static let turns = DispatchSemaphore(value: 0)
   private var thread = pthread_t()
@@ -197,6 +198,92 @@ private final class LiveNode: @unchecked Sendable {
     #expect(nodes.allSatisfy { $0.present == [1, 2] && $0.loop.status.counts.deaths == 0 })
     for node in nodes { node.stop() }
   }
+
+  // MARK: shared facts
+
+  private func three() throws -> [LiveNode] {
+    let nodes = try (1...3).map { try LiveNode($0) }
+    for node in nodes { node.start([nodes[0].loop.address]) }
+    eventually("three that know each other") { nodes.allSatisfy { $0.present == [1, 2, 3] } }
+    return nodes
+  }
+
+  @Test func aWriteAndAPurgeReachTheOthers() throws {
+    let nodes = try three()
+    for node in nodes { node.loop.post { [facts = node.facts] in $0.onFact = { facts.take($0) } } }
+    nodes[0].loop.post { _ = $0.write(Array("name".utf8), Array("value".utf8)) }
+    nodes[1].loop.post { _ = try? $0.append(Array("purge".utf8)) }
+    eventually("all hold the write") {
+      Set(nodes.map(\.loop.status.facts.registerHash)).count == 1 && nodes[2].loop.status.facts.registerEntries == 1
+    }
+    eventually("the others apply the purge") { [0, 2].allSatisfy { nodes[$0].facts.applied == [Array("purge".utf8)] } }
+    #expect(nodes[1].facts.applied.isEmpty, "it had done it itself")
+    // Who comes later gets the whole register, over a stream: more than fits many datagrams.
+    nodes[0].loop.post { loop in
+      for i in 0..<2_000 { _ = loop.write(Array("name-\(i)".utf8), [UInt8](repeating: UInt8(i % 256), count: 700)) }
+    }
+    let late = try LiveNode(4)
+    late.start([nodes[0].loop.address])
+    eventually("the newcomer has all of it") {
+      late.loop.status.facts.registerEntries == 2_001 && Set((nodes + [late]).map(\.loop.status.facts.registerHash)).count == 1
+    }
+    for node in nodes + [late] { node.stop() }
+  }
+
+  @Test func anEndpointIsCheckedByThreeAndKnownToAll() throws {
+    let nodes = try (1...5).map { try LiveNode($0) }
+    for node in nodes { node.loop.onFact = { [facts = node.facts] in facts.take($0) } }
+    for node in nodes { node.start([nodes[0].loop.address]) }
+    eventually("five that know each other") { nodes.allSatisfy { $0.present == [1, 2, 3, 4, 5] } }
+    let endpoint = EndpointID(77)
+    for node in nodes { node.loop.post { $0.watch([EndpointWatch(endpoint, patience: 60_000_000_000)]) } }
+    eventually("three check it") { nodes.count { $0.facts.standing(endpoint)?.isMine == true } == 3 }
+    for node in nodes where node.facts.standing(endpoint)?.isMine == true { node.loop.post { $0.found(endpoint, isHealthy: false) } }
+    eventually("all know what they found") { nodes.allSatisfy { $0.facts.standing(endpoint)?.state == .unhealthy } }
+    for node in nodes { node.stop() }
+  }
+
+  @Test func ticketKeysAreTheSameEverywhere() throws {
+    let nodes = try three()
+    eventually("one key everywhere") { nodes.allSatisfy { $0.loop.status.facts.ticketKeys == 1 } }
+    let held = DispatchSemaphore(value: 0)
+    let names = NamesBox()
+    for node in nodes {
+      node.loop.post { loop in
+        names.add(loop.facts.ticketKeys.keys.map(\.name))
+        held.signal()
+      }
+    }
+    for _ in nodes { #expect(held.wait(timeout: .now() + 20) == .success) }
+    #expect(names.all.count == 3 && Set(names.all).count == 1)
+    for node in nodes { node.stop() }
+  }
+}
+
+/// SAFETY: (@unchecked Sendable) the value is behind a lock.
+private final class NamesBox: @unchecked Sendable {
+  private let held = Locked<[[[UInt8]]]>([])
+  func add(_ names: [[UInt8]]) { held.withLock { $0.append(names) } }
+  var all: [[[UInt8]]] { held.withLock { $0 } }
+}
+
+/// What the shared facts of a node have come to.
+///
+/// SAFETY: (@unchecked Sendable) the values are behind locks.
+private final class FactBox: @unchecked Sendable {
+  private let entries = Locked<[[UInt8]]>([])
+  private let standings = Locked<[EndpointID: EndpointStanding]>([:])
+
+  func take(_ effect: FactEffect) {
+    switch effect {
+    case .apply(let entry): entries.withLock { $0.append(entry.body) }
+    case .standings(let list): standings.withLock { known in for each in list { known[each.endpoint] = each } }
+    case _: break
+    }
+  }
+
+  var applied: [[UInt8]] { entries.withLock { $0 } }
+  func standing(_ endpoint: EndpointID) -> EndpointStanding? { standings.withLock { $0[endpoint] } }
 }
 
 /// SAFETY: (@unchecked Sendable) the value is behind a lock.

@@ -99,25 +99,6 @@ import Testing
     #expect(endpoints.allSatisfy { board.quorum($0, live: members, blind: [], at: time).state == .unhealthy })
   }
 
-  @Test(
-    "a node's own finding counts for its own traffic",
-    arguments: [
-      ("hhh", false, EndpointHealth.State.unhealthy, EndpointHealth.Source.local), ("hhh", true, .healthy, .quorum),
-      ("uuu", true, .unhealthy, .quorum), ("h--", true, .healthy, .local), ("h--", false, .unhealthy, .local),
-    ] as [(String, Bool, EndpointHealth.State, EndpointHealth.Source)])
-  func localOverride(said: String, isReachable: Bool, state: EndpointHealth.State, source: EndpointHealth.Source) {
-    let members = zone(3)
-    let endpoint = upstream(1)[0]
-    var board = board(zip(members, said).filter { $1 != "-" }.map { ($0, endpoint, $1 == "h") })
-    let before = board.hash
-    board.noteLocal(endpoint, isReachable: isReachable, at: time)
-    let health = board.verdict(endpoint, live: members, blind: [], at: time)
-    #expect(health.state == state && health.source == source)
-    #expect(board.hash == before, "and for nobody else's")
-    let later = board.verdict(endpoint, live: members, blind: [], at: time + board.limits.localLifetime)
-    #expect(later == board.quorum(endpoint, live: members, blind: [], at: time + board.limits.localLifetime))
-  }
-
   @Test func aVerdictIsSaidAgainOnlyWhenItChangesOrIsDue() {
     var board = VerdictBoard(me: MemberID(1), generation: 1)
     var clock = HybridClock()

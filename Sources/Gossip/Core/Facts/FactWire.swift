@@ -13,6 +13,9 @@ public enum FactPart: UInt64, Sendable, CaseIterable {
   case registerDigest = 29
   case logSummary = 30
   case verdictDigest = 31
+  /// At the head of an exchange over a stream: who asks, and who answers, with what flags.
+  case question = 32
+  case answer = 33
 }
 
 /// One of several facts in a part. A value out of its range is `ByteReadError.overLimit`.
@@ -74,6 +77,17 @@ public enum FactBatch {
     item.encode(into: &writer)
     return writer.count + ByteWriter.varintBytes(UInt64(writer.count))
   }
+}
+
+/// Reads an array's bytes. What is read has to be copied out of them.
+func reading<Value>(
+  _ bytes: [UInt8], _ read: (UnsafeRawBufferPointer) throws(ByteReadError) -> Value
+) throws(ByteReadError) -> Value {
+  // SAFETY: the array outlives the call; what is read is copied out of it.
+  let result = bytes.withUnsafeBytes { body in
+    Result { () throws(ByteReadError) in try read(body) }
+  }
+  return try result.get()
 }
 
 extension ByteWriter {

@@ -146,6 +146,9 @@ public struct Register: Sendable {
     return restamped
   }
 
+  /// Whether there is something to tell.
+  public var hasNews: Bool { !news.isEmpty }
+
   /// Takes news for one message, least told first.
   /// - Parameters:
   ///   - budget: bytes that they may take up together.

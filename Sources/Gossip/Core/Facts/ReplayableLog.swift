@@ -247,6 +247,9 @@ public struct ReplayableLog: Sendable {
     horizons.insert(Horizon(of: of, changed: position, since: time), at: at)
   }
 
+  /// Whether there is something to tell.
+  public var hasNews: Bool { !news.isEmpty }
+
   /// Takes news for one message, least told first.
   public mutating func takeNews(budget: Int, tellings: Int) -> [LogEntry] {
     // Taken out meanwhile: what is told is looked up beside it.

@@ -109,6 +109,9 @@ public struct TicketKeys: Sendable {
     if keys.contains(key) { news.add(key.name) }
   }
 
+  /// Whether there is something to tell.
+  public var hasNews: Bool { !news.isEmpty }
+
   /// Takes news for one message, least told first.
   public mutating func takeNews(budget: Int, tellings: Int) -> [TicketKey] {
     // Taken out meanwhile: what is told is looked up beside it.

@@ -1,4 +1,4 @@
-// What the verdicts of several checkers mean together, and when a node's own experience goes before them.
+// What the verdicts of several checkers mean together. When a node's own experience goes before them is the proxy's.
 import Runtime
 
 /// How an endpoint is, and who says so.
@@ -10,14 +10,7 @@ public struct EndpointHealth: Sendable, Equatable {
     case unknown
   }
 
-  public enum Source: Sendable, Equatable {
-    case quorum
-    /// This node's own traffic.
-    case local
-  }
-
   public var state: State
-  public var source: Source
   /// The checkers on whose word it rests, in the endpoint's rank.
   public var by: [MemberID]
 }
@@ -70,52 +63,12 @@ extension VerdictBoard {
     let votes = voters.compactMap { voter in said.first { $0.checker == voter } }
     let healthy = votes.filter(\.isHealthy).map(\.checker)
     let unhealthy = votes.filter { !$0.isHealthy }.map(\.checker)
-    if healthy.count * 2 > wanted { return EndpointHealth(state: .healthy, source: .quorum, by: healthy) }
-    if unhealthy.count * 2 > wanted { return EndpointHealth(state: .unhealthy, source: .quorum, by: unhealthy) }
-    return EndpointHealth(state: .unknown, source: .quorum, by: [])
+    if healthy.count * 2 > wanted { return EndpointHealth(state: .healthy, by: healthy) }
+    if unhealthy.count * 2 > wanted { return EndpointHealth(state: .unhealthy, by: unhealthy) }
+    return EndpointHealth(state: .unknown, by: [])
   }
 
-  /// What this node's own traffic goes by: an endpoint that it cannot reach itself is unhealthy for it whatever others find; one on which
-  /// the checkers do not agree is as this node finds it. Its own traffic never moves the quorum.
-  public func verdict(_ endpoint: EndpointID, live: [MemberID], blind: [MemberID], at time: UInt64) -> EndpointHealth {
-    let shared = quorum(endpoint, live: live, blind: blind, at: time)
-    guard let own = localFinding(endpoint, at: time) else { return shared }
-    switch (shared.state, own) {
-    case (.healthy, true), (.unhealthy, _): return shared
-    case (.healthy, false), (.unknown, false): return EndpointHealth(state: .unhealthy, source: .local, by: [me])
-    case (.unknown, true): return EndpointHealth(state: .healthy, source: .local, by: [me])
-    }
-  }
-
-  /// What this node's own traffic found; counts for `localLifetime`, and for this node only.
-  public mutating func noteLocal(_ endpoint: EndpointID, isReachable: Bool, at time: UInt64) {
-    let at = localPlace(of: endpoint)
-    let finding = Local(endpoint: endpoint, isReachable: isReachable, at: time)
-    if at < local.count, local[at].endpoint == endpoint {
-      local[at] = finding
-    } else if local.count < limits.localMax {
-      local.insert(finding, at: at)
-    }
-  }
-
-  private func localFinding(_ endpoint: EndpointID, at time: UInt64) -> Bool? {
-    let at = localPlace(of: endpoint)
-    guard at < local.count, local[at].endpoint == endpoint, isLocalFresh(local[at], at: time) else { return nil }
-    return local[at].isReachable
-  }
-
-  func isLocalFresh(_ finding: Local, at time: UInt64) -> Bool { time < finding.at || time - finding.at < limits.localLifetime }
-
-  private func localPlace(of endpoint: EndpointID) -> Int {
-    var (low, high) = (0, local.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if local[middle].endpoint < endpoint { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
-  private func isFresh(_ verdict: Verdict, at time: UInt64) -> Bool { !verdict.stamp.isOlder(than: limits.lifetime, at: time) }
+  func isFresh(_ verdict: Verdict, at time: UInt64) -> Bool { !verdict.stamp.isOlder(than: limits.lifetime, at: time) }
 
   private func freshVerdicts(of endpoint: EndpointID, at time: UInt64) -> [Verdict] {
     var found: [Verdict] = []

@@ -8,10 +8,7 @@ public struct VerdictLimits: Sendable, Equatable {
   /// Milliseconds after which a verdict that is not said again no longer counts. Membership tells within two seconds that a checker is
   /// dead; this is only for one that lives and no longer checks.
   public var lifetime: UInt64 = 120_000
-  /// Milliseconds for which what this node found in its own traffic counts for that traffic.
-  public var localLifetime: UInt64 = 10_000
   public var verdictsMax = 65_536
-  public var localMax = 16_384
   public var newsMax = 8_192
 
   public init() {}
@@ -42,20 +39,11 @@ public struct VerdictBoard: Sendable {
     static func < (left: Key, right: Key) -> Bool { (left.endpoint, left.checker) < (right.endpoint, right.checker) }
   }
 
-  struct Local: Sendable, Equatable {
-    var endpoint: EndpointID
-    var isReachable: Bool
-    /// Milliseconds.
-    var at: UInt64
-  }
-
   public let me: MemberID
   public let generation: UInt64
   public let limits: VerdictLimits
   // In the order of keys.
   var verdicts: [Verdict] = []
-  // In the order of endpoints.
-  var local: [Local] = []
   private var sums = [UInt64](repeating: 0, count: BucketDigest.count)
   private var news: TellQueue<Key>
 
@@ -103,13 +91,20 @@ public struct VerdictBoard: Sendable {
     return before?.isHealthy == verdict.isHealthy ? .refreshed : .changed
   }
 
-  /// Forgets verdicts that nobody has said again in time, and local findings that are too old.
+  /// Forgets verdicts that nobody has said again in time.
   /// - Parameter time: `HybridClock.milliseconds`, milliseconds.
   public mutating func expire(at time: UInt64) {
     for verdict in verdicts where verdict.stamp.isOlder(than: limits.lifetime, at: time) {
       remove(Key(endpoint: verdict.endpoint, checker: verdict.checker))
     }
-    local = local.filter { isLocalFresh($0, at: time) }
+  }
+
+  /// Whether there is something to tell.
+  public var hasNews: Bool { !news.isEmpty }
+
+  /// Whether a checker has a verdict on an endpoint that counts.
+  func isSaying(_ checker: MemberID, of endpoint: EndpointID, at time: UInt64) -> Bool {
+    verdict(Key(endpoint: endpoint, checker: checker)).map { isFresh($0, at: time) } ?? false
   }
 
   /// Takes news for one message, least told first.

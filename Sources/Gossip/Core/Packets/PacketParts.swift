@@ -23,6 +23,8 @@ public enum PartKind: UInt64, CaseIterable, Sendable {
   case registerSums = 29
   case logSummary = 30
   case verdictSums = 31
+  case factQuestion = 32
+  case factAnswer = 33
 }
 
 /// Reads the parts of a plaintext one by one: kind (varint), length (varint), body.

@@ -1,17 +1,25 @@
-// The conversation over a stream in which two nodes exchange whole views: a hello each way, the asker's view, the answerer's. Bytes come
-// in and go out; the socket and its deadline are GossipLoop's.
+// The conversation over a stream in which two nodes exchange what is too large for datagrams: a hello each way, what the asker says, what
+// the answerer says. Bytes come in and go out; the socket and its deadline are GossipLoop's.
 import Runtime
 
+/// What one side of a stream says.
+enum StreamContent: Equatable {
+  /// All that it knows of the members.
+  case view([MemberStatement])
+  /// A question about shared facts or the answer to one, and who says it to whom.
+  case facts(Envelope, [FactRecord])
+}
+
 /// One side of an exchange.
-final class ViewStream {
+final class PeerStream {
   enum Side: Sendable { case asker, answerer }
 
   /// What has come of the bytes so far.
   enum Outcome: Equatable {
-    /// The asker's view is here: to be answered with `answer` or `refuse`.
-    case asked([MemberStatement])
-    /// The answerer's view is here: all is done.
-    case answered([MemberStatement])
+    /// What the asker says is here: to be answered with `answer` or `refuse`.
+    case asked(StreamContent)
+    /// What the answerer says is here: all is done.
+    case answered(StreamContent)
     /// The other side will not talk to us; nothing follows.
     case refused(StreamRefusal)
     case notLetIn(JoinRefusal)
@@ -33,21 +41,25 @@ final class ViewStream {
   private let cluster: ClusterTag
   private let bytesMax: Int
   private let hello: StreamHello
-  private let view: [MemberStatement]
+  private let content: StreamContent?
   private var state = State.opening
   private var opening: [UInt8] = []
   private var sealer: StreamSealer?
   private var opener: StreamOpener?
   private var heard: [MemberStatement] = []
+  private var facts: [FactRecord] = []
+  private var envelope: Envelope?
   private var refusal: JoinRefusal?
   private var fault: String?
 
-  /// - Parameter view: what the asker says; the answerer's comes with `answer`.
-  init(_ side: Side, ring: KeyRing, cluster: ClusterTag, salt: PacketSalt, view: [MemberStatement] = [], bytesMax: Int) {
+  /// - Parameters:
+  ///   - content: what the asker says; the answerer's comes with `answer`.
+  ///   - bytesMax: of plaintext that the other side may say.
+  init(_ side: Side, ring: KeyRing, cluster: ClusterTag, salt: PacketSalt, content: StreamContent? = nil, bytesMax: Int) {
     self.side = side
     self.ring = ring
     self.cluster = cluster
-    self.view = view
+    self.content = content
     self.bytesMax = bytesMax
     hello = StreamHello(key: ring.inUse.id, cluster: cluster, salt: salt)
     if side == .asker { output = hello.bytes }
@@ -95,7 +107,7 @@ final class ViewStream {
     sealer = StreamSealer(key: key, client: client, server: server, role: side == .asker ? .client : .server)
     opener = StreamOpener(key: key, client: client, server: server, from: side == .asker ? .server : .client, bytesMax: bytesMax)
     state = .talking
-    if side == .asker { say(view) }
+    if let content { say(content) }
     let rest = Array(opening.dropFirst(StreamHello.byteCount))
     opening = []
     // SAFETY: what is read of the rest is copied out of it.
@@ -126,7 +138,8 @@ final class ViewStream {
     if let fault { return end(.failed(fault)) }
     guard opener.isEnded else { return nil }
     if let refusal { return end(.notLetIn(refusal)) }
-    return side == .asker ? end(.answered(heard)) : .asked(heard)
+    let content = envelope.map { StreamContent.facts($0, facts) } ?? .view(heard)
+    return side == .asker ? end(.answered(content)) : .asked(content)
   }
 
   private func hear(_ record: UnsafeRawBufferPointer) {
@@ -138,28 +151,38 @@ final class ViewStream {
           if case .statements(let list)? = try Message(kind: part.kind.rawValue, part.body) { heard += list }
         case .joinRefusal:
           if let code = part.body.first { refusal = JoinRefusal(rawValue: code) ?? .protocolVersion }
-        case _: break  // of a later version
+        case .envelope: envelope = try Envelope(decoding: part.body)
+        case let kind: if let fact = FactPart(rawValue: kind.rawValue) { facts.append(FactRecord(fact, Array(part.body))) }
         }
       }
     } catch { fault = "a record that cannot be read" }
   }
 
-  private func say(_ statements: [MemberStatement]) {
-    var rest = statements[...]
-    while !rest.isEmpty {
-      let message = Message.statements(Array(rest.prefix(ViewStream.statementsPerRecord)))
-      rest = rest.dropFirst(ViewStream.statementsPerRecord)
-      record { packer in packer.add(message.kind) { message.encode(into: &$0) } }
+  private func say(_ content: StreamContent) {
+    switch content {
+    case .view(let statements):
+      var rest = statements[...]
+      while !rest.isEmpty {
+        let message = Message.statements(Array(rest.prefix(PeerStream.statementsPerRecord)))
+        rest = rest.dropFirst(PeerStream.statementsPerRecord)
+        record { packer in packer.add(message.kind) { message.encode(into: &$0) } }
+      }
+    case .facts(let envelope, let records):
+      record { packer in packer.add(.envelope) { envelope.encode(into: &$0) } }
+      for each in records {
+        // The length of packed secrets would tell of them.
+        record(packing: each.part != .ticketKeys) { packer in packer.add(each.part.kind) { $0.write(bytes: each.body) } }
+      }
     }
     finish()
   }
 
-  private func record(_ fill: (inout PartPacker) -> Bool) {
+  private func record(packing: Bool = true, _ fill: (inout PartPacker) -> Bool) {
     var packer = PartPacker(limit: StreamLimits.plaintextBytesMax)
     guard fill(&packer) else { return fault = "a record that is too large" }
     // SAFETY: the bytes are sealed within the call.
     packer.bytes.withUnsafeBytes { bytes in
-      do throws(StreamFault) { try sealer?.seal(bytes, packing: true, into: &output) } catch { fault = error.label }
+      do throws(StreamFault) { try sealer?.seal(bytes, packing: packing, into: &output) } catch { fault = error.label }
     }
   }
 
@@ -167,9 +190,9 @@ final class ViewStream {
     do throws(StreamFault) { try sealer?.end(into: &output) } catch { fault = error.label }
   }
 
-  /// The answerer's view, after which its side is done.
-  func answer(_ statements: [MemberStatement]) {
-    say(statements)
+  /// What the answerer says, after which its side is done.
+  func answer(_ content: StreamContent) {
+    say(content)
     state = .done
   }
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Gossip
 
-@Suite struct ViewStreamTests {
+@Suite struct PeerStreamTests {
   private static let ring = KeyRing(ClusterKey(secret: KeySecret([UInt8](repeating: 7, count: 32))!))
   private static let otherRing = KeyRing(ClusterKey(secret: KeySecret([UInt8](repeating: 8, count: 32))!))
   private static let cluster = ClusterTag(name: "one")
@@ -17,19 +17,21 @@ import Testing
   }
 
   private func stream(
-    _ side: ViewStream.Side, ring: KeyRing = Self.ring, cluster: ClusterTag = Self.cluster, view: [MemberStatement] = [],
+    _ side: PeerStream.Side, ring: KeyRing = Self.ring, cluster: ClusterTag = Self.cluster, content: StreamContent? = nil,
     bytesMax: Int = 4 << 20
-  ) -> ViewStream {
+  ) -> PeerStream {
     var random = SeededRandom(seed: side == .asker ? 1 : 2)
-    return ViewStream(side, ring: ring, cluster: cluster, salt: PacketSalt(using: &random), view: view, bytesMax: bytesMax)
+    return PeerStream(
+      side, ring: ring, cluster: cluster, salt: PacketSalt(using: &random), content: content ?? (side == .asker ? .view([]) : nil),
+      bytesMax: bytesMax)
   }
 
   /// Carries bytes both ways, in pieces, until nothing moves; what came of it on either side.
   private func talk(
-    _ asker: ViewStream, _ answerer: ViewStream, pieces: Int, answer: (ViewStream, [MemberStatement]) -> Void
-  ) -> (asker: [ViewStream.Outcome], answerer: [ViewStream.Outcome]) {
+    _ asker: PeerStream, _ answerer: PeerStream, pieces: Int, answer: (PeerStream, StreamContent) -> Void
+  ) -> (asker: [PeerStream.Outcome], answerer: [PeerStream.Outcome]) {
     var random = SeededRandom(seed: UInt64(pieces))
-    var outcomes: (asker: [ViewStream.Outcome], answerer: [ViewStream.Outcome]) = ([], [])
+    var outcomes: (asker: [PeerStream.Outcome], answerer: [PeerStream.Outcome]) = ([], [])
     var moves = true
     while moves {
       moves = false
@@ -51,33 +53,36 @@ import Testing
   @Test("both sides learn the other's view, however the bytes come", arguments: [1, 100, 100_000])
   func exchange(pieces: Int) {
     let (mine, theirs) = (view(pieces == 1 ? 3 : 400), view(pieces == 1 ? 2 : 900))
-    let outcomes = talk(stream(.asker, view: mine), stream(.answerer), pieces: pieces) { answerer, _ in answerer.answer(theirs) }
-    #expect(outcomes.answerer == [.asked(mine)])
-    #expect(outcomes.asker == [.answered(theirs)])
+    let outcomes = talk(stream(.asker, content: .view(mine)), stream(.answerer), pieces: pieces) { answerer, _ in
+      answerer.answer(.view(theirs))
+    }
+    #expect(outcomes.answerer == [.asked(.view(mine))])
+    #expect(outcomes.asker == [.answered(.view(theirs))])
   }
 
   @Test func aKeyThatIsNotHeldIsSaid() {
-    let outcomes = talk(stream(.asker, ring: Self.otherRing, view: view(1)), stream(.answerer), pieces: 9) { _, _ in }
+    let outcomes = talk(stream(.asker, ring: Self.otherRing, content: .view(view(1))), stream(.answerer), pieces: 9) { _, _ in }
     #expect(outcomes.answerer == [.refusing(.unknownKey)] && outcomes.asker == [.refused(.unknownKey)])
   }
 
   @Test func anotherClusterIsSaid() {
-    let outcomes = talk(stream(.asker, cluster: ClusterTag(name: "two"), view: view(1)), stream(.answerer), pieces: 9) { _, _ in }
+    let outcomes = talk(stream(.asker, cluster: ClusterTag(name: "two"), content: .view(view(1))), stream(.answerer), pieces: 9) { _, _ in }
     #expect(outcomes.answerer == [.refusing(.otherCluster)] && outcomes.asker == [.refused(.otherCluster)])
   }
 
   @Test func whoIsNotLetInHearsWhy() {
-    let outcomes = talk(stream(.asker, view: view(1)), stream(.answerer), pieces: 9) { answerer, _ in answerer.refuse(.constants) }
+    let outcomes = talk(stream(.asker, content: .view(view(1))), stream(.answerer), pieces: 9) { answerer, _ in answerer.refuse(.constants)
+    }
     #expect(outcomes.asker == [.notLetIn(.constants)])
   }
 
   @Test func moreThanTheBoundIsNotTaken() {
-    let outcomes = talk(stream(.asker, view: view(2_000)), stream(.answerer, bytesMax: 10_000), pieces: 4_096) { _, _ in }
+    let outcomes = talk(stream(.asker, content: .view(view(2_000))), stream(.answerer, bytesMax: 10_000), pieces: 4_096) { _, _ in }
     #expect(outcomes.answerer.first == .failed("too_long"))
   }
 
   @Test func aStreamThatIsCutOffIsNoView() {
-    let (asker, answerer) = (stream(.asker, view: view(2)), stream(.answerer))
+    let (asker, answerer) = (stream(.asker, content: .view(view(2))), stream(.answerer))
     _ = asker.output.withUnsafeBytes { answerer.receive($0) }
     let outcome = answerer.ended()
     #expect(outcome == .failed("the stream was cut off"))
@@ -92,7 +97,7 @@ import Testing
   @Test func changedBytesAreNoView() {
     var random = SeededRandom(seed: 4)
     for _ in 0..<50 {
-      let (asker, answerer) = (stream(.asker, view: view(3)), stream(.answerer))
+      let (asker, answerer) = (stream(.asker, content: .view(view(3))), stream(.answerer))
       let hello = Array(asker.output.prefix(StreamHello.byteCount))
       _ = hello.withUnsafeBytes { answerer.receive($0) }
       _ = answerer.output.withUnsafeBytes { asker.receive($0) }
