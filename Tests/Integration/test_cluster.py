@@ -4,11 +4,14 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import tempfile
 import unittest
 
+from certificates import Authority
 from harness import Gateway, Process, binary, configuration, free_port, loopback, wait_until
+from upstream import Upstream
 
 KEY, OTHER_KEY = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
 HELLO = {"GET /": {"mock": {"status": 200, "body": "hello"}}}
@@ -16,7 +19,7 @@ HELLO = {"GET /": {"mock": {"status": 200, "body": "hello"}}}
 
 def node(label, seeds, gossip=None, keys=(KEY,), **cluster):
     """A configuration of a node; its gossip port is `gossip` or a free one."""
-    config = configuration(routes=HELLO, node={"name": label, "workers": 1, "zone": f"zone-{label}"})
+    config = configuration(routes=dict(HELLO), node={"name": label, "workers": 1, "zone": f"zone-{label}"})
     del config["upstreams"]
     config["cluster"] = {"listen": loopback(gossip or free_port()), "seeds": list(seeds), "keys": list(keys), **cluster}
     return config
@@ -132,6 +135,74 @@ class Cluster(unittest.TestCase):
         for gateway in nodes:
             self.assertEqual(gateway.metrics()[("tidegate_gossip_deaths_total", ())], 0)
             self.assertNotIn(OTHER_KEY, gateway.admin("/config").text)
+
+    def checked(self, name, seeds, port):
+        """A node that checks an endpoint ten times a second."""
+        config = node(name, seeds)
+        config["node"]["zone"] = "one"
+        config["upstreams"] = {"main": {
+            "endpoints": [loopback(port)], "health": {"path": "/health", "interval": "100ms", "jitter": 0, "healthy": 2, "unhealthy": 2}}}
+        config["apis"][0]["routes"]["GET /up"] = {"upstream": "main"}
+        return config
+
+    def test_checks_are_divided_and_verdicts_shared(self):
+        origin = self.stack.enter_context(Upstream())
+        first = self.start(self.checked("a", [], origin.port))
+        nodes = [first, *(self.start(self.checked(name, [gossip_address(first)], origin.port)) for name in "bcde")]
+        self.agree(nodes, {name: "alive" for name in "abcde"})
+        total = lambda: len([r for r in origin.seen if r.target == "/health"])
+
+        def per_second():
+            # Over as long as the nodes' own clocks take for twenty probes.
+            before = nodes[0].metrics()[("tidegate_gossip_probes_total", ())]
+            count = total()
+            wait_until(lambda: nodes[0].metrics()[("tidegate_gossip_probes_total", ())] >= before + 10, "ten probes")
+            return (total() - count) / 2
+        wait_until(lambda: per_second() < 40, "three of five check ten times a second")
+        verdicts = lambda n: n.metrics()[("tidegate_gossip_verdicts", ())]
+        wait_until(lambda: all(verdicts(n) >= 3 for n in nodes), "all know what the three find")
+
+        origin.on("/health", lambda x: x.respond(status=500))
+        held = lambda n: json.loads(n.admin("/upstreams").text)["upstreams"][0]["endpoints"][0]["held_by"]
+        wait_until(lambda: all("cluster_verdict" in held(n) for n in nodes), f"all take it out; {[held(n) for n in nodes]}")
+        origin.on("/health", lambda x: x.respond())
+        wait_until(lambda: all(held(n) == [] for n in nodes), "all take it back")
+
+    def test_a_session_resumes_on_any_node(self):
+        authority = self.stack.enter_context(Authority())
+        certificate, key = authority.issue("a.test", "DNS:a.test")
+        configs = [node(name, []) for name in "abc"]
+        for config in configs:
+            config["listeners"][0]["tls"] = {"certificates": [{"certificate": str(certificate), "key": str(key)}]}
+            config["cluster"]["seeds"] = [c["cluster"]["listen"] for c in configs if c is not config]
+        nodes = [self.start(config) for config in configs]
+        self.agree(nodes, {"a": "alive", "b": "alive", "c": "alive"})
+        context = ssl.create_default_context(cafile=authority.certificate)
+
+        def resumes(at, session):
+            with at.wire(tls=context, server_name="a.test", session=session) as wire:
+                self.assertEqual(wire.request("GET", "/").status, 200)
+                return wire.socket.session_reused, wire.socket.session
+        # Nodes seal with a key of their own until one is known to all.
+        wait_until(lambda: resumes(nodes[1], resumes(nodes[0], None)[1])[0], "a session of one node resumes on another", 60)
+        for at in nodes:
+            session = resumes(at, None)[1]
+            self.assertTrue(all(resumes(n, session)[0] for n in nodes))
+        nodes[2].stop()
+        nodes[2].start()
+        self.agree(nodes, {"a": "alive", "b": "alive", "c": "alive"})
+        session = resumes(nodes[0], None)[1]
+        wait_until(lambda: resumes(nodes[2], session)[0], "on one that has just started as well")
+
+    def test_a_member_that_serves_something_else_is_marked(self):
+        nodes = self.three()
+        differing = lambda: [n.metrics()[("tidegate_cluster_definitions_differ", ())] for n in nodes]
+        wait_until(lambda: differing() == [0, 0, 0], "all serve the same")
+        nodes[1].config["apis"][0]["routes"]["GET /new"] = {"mock": {"status": 200}}
+        nodes[1].write(nodes[1].config)
+        nodes[1].reload()
+        wait_until(lambda: differing() == [1, 2, 1], f"one serves something else; {differing()}")
+        self.assertIn("alive, other definitions", nodes[0].admin("/members?format=text").text)
 
     def refused(self, config):
         """Starts a node that is not let in: its exit code and what it said."""

@@ -25,8 +25,26 @@ enum ClusterMetrics {
       counter("tidegate_gossip_wakeups_late_total", "Times this node did not run when it should have.", counts.wakeupsLate),
       counter("tidegate_gossip_streams_failed_total", "Exchanges that did not come to an end.", status.streamsFailed),
       counter("tidegate_gossip_streams_refused_total", "Exchanges that this node refused.", status.streamsRefused),
+      counter("tidegate_gossip_fact_exchanges_total", "Times this node asked another for shared facts.", status.facts.counts.exchanges),
+      counter(
+        "tidegate_gossip_fact_exchanges_failed_total", "Such questions without a whole answer.", status.facts.counts.exchangesFailed),
+      counter(
+        "tidegate_gossip_writes_lost_total", "Writes of this node overtaken by others that had not seen them.",
+        status.facts.counts.writesLost),
+      counter("tidegate_gossip_resyncs_total", "Times purges were missed that nobody could tell any more.", status.facts.counts.resyncs),
+      counter(
+        "tidegate_gossip_stamps_refused_total", "Facts stamped too far ahead of this node's time.",
+        Int(clamping: status.facts.stampsRefused)),
+      gauge("tidegate_gossip_verdicts", "Verdicts on endpoints that this node knows.", status.facts.verdicts),
+      gauge("tidegate_gossip_ticket_keys", "Keys of TLS session tickets that the cluster shares.", status.facts.ticketKeys),
+      gauge("tidegate_cluster_definitions_differ", "Live members that serve other definitions than this node.", differing(status)),
       gauge("tidegate_gossip_health_score", "How much this node doubts itself: 0 is well, 8 the most.", status.healthScore),
     ]
+  }
+
+  private static func differing(_ status: GossipStatus) -> Int {
+    let own = status.members.first { $0.isSelf }?.record.revision
+    return status.members.count { $0.state == .alive && $0.record.revision != own }
   }
 
   private static func members(_ status: GossipStatus) -> MetricFamily {

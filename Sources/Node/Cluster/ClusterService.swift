@@ -31,26 +31,37 @@ final class ClusterService: @unchecked Sendable {
   private struct State {
     var keys: [String]
     var isLeaving = false
+    var definitions: UInt64 = 0
+    /// What was said of members whose definitions are others; by member, lookup only.
+    var warned: [MemberID: UInt64] = [:]
   }
 
   let identity: NodeIdentity
   let loop: GossipLoop
   private let name: String
-  private let log: NodeLog
+  let log: NodeLog
   private let state: Locked<State>
   private let joined = DispatchSemaphore(value: 0)
   private let outcome = Locked<JoinOutcome?>(nil)
   private let farewell = DispatchSemaphore(value: 0)
   private var thread = pthread_t()
   private var seeds: ControlBox<ClusterSeeds>?
+  let store: ClusterStore
+  let tickets: ClusterTickets
+  private var health: ControlBox<ClusterHealth>?
+  private let onStandings = Locked<(@Sendable ([SharedStanding]) -> Void)?>(nil)
 
   struct Fault: Error, CustomStringConvertible {
     let description: String
   }
 
   /// Binds the gossip sockets.
-  /// - Parameter client: where clients reach this node.
-  init(_ configuration: Configuration, _ cluster: Configuration.Cluster, client: SocketAddress?, log: NodeLog) throws {
+  /// - Parameters:
+  ///   - client: where clients reach this node.
+  ///   - tickets: the ring into which the cluster's ticket keys go.
+  init(
+    _ configuration: Configuration, _ cluster: Configuration.Cluster, client: SocketAddress?, tickets: TLSTicketKeyRing, log: NodeLog
+  ) throws {
     self.log = log
     name = cluster.name
     var random = SeededRandom.fromSystem()
@@ -66,10 +77,14 @@ final class ClusterService: @unchecked Sendable {
     let record = MemberRecord(
       name: configuration.node.name, peer: ClusterService.advertised(cluster, bind), client: client, admin: admin,
       zone: configuration.node.zone ?? "", build: Version.number)
-    let options = GossipOptions(
+    store = ClusterStore(folder: configuration.node.data, log: log)
+    self.tickets = ClusterTickets(tickets, log: log)
+    var options = GossipOptions(
       me: identity.id, generation: identity.generation, record: record, bind: bind, cluster: cluster.name, keys: ring, seed: random.next())
+    options.state = store.read()
     loop = try GossipLoop(options)
     listenForNews()
+    listenForFacts()
   }
 
   /// The key ring of the configuration: the first key seals, all open.
@@ -108,7 +123,8 @@ final class ClusterService: @unchecked Sendable {
 
   private func listenForNews() {
     let log = log
-    loop.onChange = { change, member in
+    loop.onChange = { [weak self] change, member in
+      if let member { self?.compareDefinitions(member) }
       let name = member?.record.name ?? change.member.description
       let fields: NodeLog.Fields = [
         "member": .string(name), "id": .string(change.member.description), "peer": .string(member?.record.peer.description ?? ""),
@@ -140,6 +156,28 @@ final class ClusterService: @unchecked Sendable {
       self?.joined.signal()
     }
   }
+
+  /// Says once that a member serves other definitions than this node.
+  private func compareDefinitions(_ member: MemberStatus) {
+    guard member.state == .alive, member.record.revision != 0 else { return }
+    let isOther = state.withLock { state in
+      guard state.definitions != 0, member.record.revision != state.definitions else {
+        state.warned[member.id] = nil
+        return false
+      }
+      defer { state.warned[member.id] = member.record.revision }
+      return state.warned[member.id] != member.record.revision
+    }
+    if isOther { log.warning("a member serves other definitions than this node", ["member": .string(member.record.name)]) }
+  }
+
+  /// Keeps what connects the upstreams to the cluster, and tells it from now on.
+  func hold(_ health: ControlBox<ClusterHealth>, hear: @escaping @Sendable ([SharedStanding]) -> Void) {
+    self.health = health
+    onStandings.withLock { $0 = hear }
+  }
+
+  func hear(_ standings: [SharedStanding]) { onStandings.withLock { $0 }?(standings) }
 
   // MARK: life
 
@@ -184,8 +222,11 @@ final class ClusterService: @unchecked Sendable {
     loop.post { $0.update { $0.zone = zone ?? "" } }
   }
 
-  /// Tells all which revision of the definitions this node serves.
-  func serves(revision: UInt64) { loop.post { $0.update { $0.revision = revision } } }
+  /// Tells all which definitions this node serves, by their hash.
+  func serves(definitions: UInt64) {
+    state.withLock { $0.definitions = definitions }
+    loop.post { $0.update { $0.revision = definitions } }
+  }
 
   /// Tells all that this node wants no new work, and waits for the news to be out.
   func announceDrain() {
@@ -211,8 +252,10 @@ final class ClusterService: @unchecked Sendable {
 
   func stop(on control: WorkerThread) {
     if let seeds { control.sync { _ in seeds.value.stop() } }
+    loop.post { $0.keepFacts() }
     loop.stop()
     pthread_join(thread, nil)
+    store.flush()
   }
 
   var view: ClusterView { ClusterView(name: name, status: loop.status, keys: state.withLock { $0.keys }) }

@@ -14,7 +14,10 @@ enum ClusterViews {
       return AdminViews.response(
         .object([JSONMember("cluster", .string(view.name)), JSONMember("members", .array(members.map(member)))]))
     case .text:
-      let rows = view == nil ? [[identity.name, "alive", "-", "-", "-", identity.version, "self"]] : members.map(row)
+      let rows =
+        view == nil
+        ? [[identity.name, "alive", "-", "-", "-", identity.version, "self"]]
+        : members.map { row($0, own: members.first { $0.isSelf }?.record.revision) }
       return LocalResponse(text: table([["NAME", "STATE", "PEER", "ZONE", "RTT", "BUILD", ""]] + rows))
     }
   }
@@ -41,7 +44,8 @@ enum ClusterViews {
       JSONMember("peer", text(member.record.peer)), JSONMember("client", text(member.record.client)),
       JSONMember("admin", text(member.record.admin)), JSONMember("zone", .string(member.record.zone)),
       JSONMember("weight", JSONValue(Double(member.record.weightPercent) / 100)), JSONMember("build", .string(member.record.build)),
-      JSONMember("draining", .bool(member.record.isDraining)), JSONMember("revision", JSONValue(member.record.revision)),
+      JSONMember("draining", .bool(member.record.isDraining)),
+      JSONMember("definitions", .string(ClusterViews.hexadecimal(member.record.revision))),
       JSONMember("generation", JSONValue(member.version.generation)),
       JSONMember("incarnation", JSONValue(Int(member.version.incarnation))),
       JSONMember("state_seconds", member.stateAge.map { JSONValue(Double($0 / 1_000_000) / 1_000) } ?? .null),
@@ -49,10 +53,18 @@ enum ClusterViews {
     ])
   }
 
-  private static func row(_ member: MemberStatus) -> [String] {
+  private static func hexadecimal(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// - Parameter own: what this node serves; whoever serves something else is marked.
+  private static func row(_ member: MemberStatus, own: UInt64?) -> [String] {
+    let isOther = member.state == .alive && own != nil && member.record.revision != own
     let trip = member.roundTrip.map { "\(Double($0 / 1_000) / 1_000) ms" } ?? "-"
     return [
-      member.record.name, member.state.word + (member.record.isDraining ? ", draining" : ""), member.record.peer.description,
+      member.record.name, member.state.word + (member.record.isDraining ? ", draining" : "") + (isOther ? ", other definitions" : ""),
+      member.record.peer.description,
       member.record.zone.isEmpty ? "-" : member.record.zone, trip, member.record.build, member.isSelf ? "self" : "",
     ]
   }

@@ -43,7 +43,7 @@ final class NodeIdentity {
     id = known?.id ?? MemberID(fresh)
     generation = max((known?.generation ?? 0) + 1, wall.nanoseconds / 1_000_000)
     let text = "id \(id)\ngeneration \(generation)\n"
-    guard NodeIdentity.replace(path, Array(text.utf8)) else {
+    guard NamedFile.replace(path, Array(text.utf8)) else {
       let cause = String(cString: strerror(errno))
       close(lock)
       throw Fault(description: "\(path) cannot be written: \(cause)")
@@ -63,15 +63,5 @@ final class NodeIdentity {
       generation < 1 << 62
     else { return nil }
     return (MemberID(id), generation)
-  }
-
-  /// Writes a file so that it is the old one or the new one, whatever happens meanwhile.
-  private static func replace(_ path: String, _ bytes: [UInt8]) -> Bool {
-    let fresh = path + ".new"
-    let file = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0 else { return false }
-    let written = write(file, bytes, bytes.count) == bytes.count && fsync(file) == 0
-    close(file)
-    return written && rename(fresh, path) == 0
   }
 }

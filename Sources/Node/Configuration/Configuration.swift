@@ -7,7 +7,6 @@ public struct Configuration: Sendable, Equatable {
   /// The file as it was named to `load`; paths inside the settings are already relative to its folder.
   public let file: String
   public let node: LocalNode
-  /// Not in effect yet.
   public let cluster: Cluster?
   public let listeners: [Listener]
   public let admin: Admin
@@ -23,6 +22,8 @@ public struct Configuration: Sendable, Equatable {
   public let forwarding: Forwarding
   /// What `redactedJSON` gives.
   let redacted: String
+  /// Of what all nodes of a cluster are to serve alike: APIs, upstreams, limits and what is forwarded; not of secrets.
+  public let definitions: UInt64
 
   /// Every setting with its effective value as JSON, in the table's order, secrets as `"***"`.
   public func redactedJSON() -> String { redacted }

@@ -22,7 +22,8 @@ struct ConfigurationBuilder {
         level: root.child("log").word("level")),
       limits: limits(root.child("limits")),
       forwarding: forwarding(root.child("forwarding")),
-      redacted: EffectiveConfiguration.json(root))
+      redacted: EffectiveConfiguration.json(root),
+      definitions: StableHash.hash(EffectiveConfiguration.json(root, only: ["upstreams", "apis", "limits", "forwarding"])))
   }
 
   private func node(_ section: ConfigurationSection) -> Configuration.LocalNode {

@@ -1,12 +1,13 @@
 // Owns how a configuration is shown to operators: every effective value, secrets hidden by the table's own mark.
 
 enum EffectiveConfiguration {
-  static func json(_ root: ConfigurationSection) -> String { object(root).written() }
+  /// - Parameter names: the sections to show; nil for all.
+  static func json(_ root: ConfigurationSection, only names: [String]? = nil) -> String { object(root, only: names).written() }
 
-  private static func object(_ section: ConfigurationSection) -> OrderedJSON {
+  private static func object(_ section: ConfigurationSection, only names: [String]? = nil) -> OrderedJSON {
     .object(
       section.table.keys.compactMap { entry in
-        guard let value = section.values[entry.name] else { return nil }
+        guard let value = section.values[entry.name], names?.contains(entry.name) ?? true else { return nil }
         return (entry.name, entry.secret ? hidden(value) : json(value))
       })
   }

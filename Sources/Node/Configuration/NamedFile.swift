@@ -1,4 +1,4 @@
-// Owns how files named in a configuration are found and looked at before anything relies on them.
+// Owns how files are found and looked at before anything relies on them, and how they are replaced.
 import Glibc
 
 enum NamedFile {
@@ -68,5 +68,27 @@ enum NamedFile {
       bytes += chunk[..<count]
       guard bytes.count <= bytesMax else { return .failure(tooLong) }
     }
+  }
+
+  /// Writes a file so that it is the old one or the new one, whatever happens meanwhile.
+  static func replace(_ path: String, _ bytes: [UInt8]) -> Bool {
+    let fresh = path + ".new"
+    let file = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { return false }
+    let written = writeAll(file, bytes) && fsync(file) == 0
+    close(file)
+    return written && rename(fresh, path) == 0
+  }
+
+  private static func writeAll(_ file: Int32, _ bytes: [UInt8]) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      // SAFETY: the slice outlives the call, which reads within its bounds.
+      let count = rest.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      if count <= 0 { return false }
+      rest = rest.dropFirst(count)
+    }
+    return true
   }
 }

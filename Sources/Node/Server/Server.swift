@@ -196,10 +196,11 @@ final class ServingProcess {
   private func joinCluster(_ configuration: Configuration) throws -> String? {
     guard let settings = configuration.cluster else { return nil }
     let client = configuration.listeners.first.flatMap { SocketAddress($0.address.description) }
-    let service = try ClusterService(configuration, settings, client: client, log: log)
+    let service = try ClusterService(configuration, settings, client: client, tickets: compiler.clusterTickets, log: log)
     cluster = service
     state.setCluster(service)
-    service.serves(revision: revision)
+    service.serves(definitions: configuration.definitions)
+    service.shareHealth(of: upstreams, on: control)
     let refusal = service.start(seeds: settings.seeds, on: control)
     log.info(
       "gossip",
@@ -291,7 +292,7 @@ final class ServingProcess {
     retired?.close()
     if let cluster, let settings = after.cluster {
       cluster.adopt(settings, before: before.cluster, zone: after.node.zone, on: control)
-      cluster.serves(revision: revision)
+      cluster.serves(definitions: after.definitions)
     }
     mainCells.add(lifecycle.reloads)
     state.reloaded(.applied(revision: revision, warnings: attempt.warnings))

@@ -30,6 +30,9 @@ struct CompileFault: Error, CustomStringConvertible {
 /// clients' sessions good.
 final class SnapshotCompiler {
   private var rings: [String: TLSTicketKeyRing] = [:]
+  /// The keys of all listeners of a node in a cluster, so that a session resumes on any node: its own until the cluster has some.
+  let clusterTickets = TLSTicketKeyRing()
+  private var isClustered = false
   /// Contexts by settings and contents of the files that they name: an upstream that did not change keeps its connections.
   private var clients: [String: TLSClientContext] = [:]
 
@@ -53,6 +56,7 @@ final class SnapshotCompiler {
     for upstream in configuration.upstreams {
       upstreams.append(UpstreamOptions(upstream, zone: zone, tls: try clientContext(upstream)))
     }
+    isClustered = configuration.cluster != nil
     var listeners: [ListenerOptions] = []
     for listener in configuration.listeners { listeners.append(try compile(listener)) }
     let admin = ListenerOptions(
@@ -90,7 +94,7 @@ final class SnapshotCompiler {
       ticketKeys: keys)
     do throws(TLSFault) {
       if !keys.isEmpty { return try TLSServerContext(options) }
-      let ring = rings[place] ?? TLSTicketKeyRing()
+      let ring = isClustered ? clusterTickets : rings[place] ?? TLSTicketKeyRing()
       rings[place] = ring
       return try TLSServerContext(options, tickets: ring)
     } catch {

@@ -63,6 +63,17 @@ public final class UpstreamKeeper {
   /// What active checks have shown, in the listing's order; empty without active checks.
   public func reports() -> [HealthReport] { checker?.reports() ?? [] }
 
+  /// Checks that are divided among nodes; see `HealthPeers`.
+  var peers: (any HealthPeers)? {
+    get { checker?.peers }
+    set { checker?.peers = newValue }
+  }
+
+  /// The endpoints that are checked.
+  var sharedEndpoints: [SharedEndpoint] { checker?.shared ?? [] }
+
+  func heard(_ standings: [UInt64: SharedStanding]) { checker?.heard(standings) }
+
   /// Begins to resolve names and to check endpoints.
   func start() {
     checker?.adopt(listing)

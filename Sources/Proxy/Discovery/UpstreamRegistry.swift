@@ -10,6 +10,13 @@ public final class UpstreamRegistry {
   public var onChange: (Int, UpstreamListing) -> Void = { _, _ in }
   /// (upstream, event), for the log and for metrics. Runs on the control worker's thread.
   public var onEvent: (String, UpstreamEvent) -> Void = { _, _ in }
+  /// Other nodes among which active checks are divided; nil where this node checks everything itself.
+  public weak var peers: (any HealthPeers)? {
+    didSet {
+      for keeper in keepers { keeper.peers = peers }
+      tellPeers()
+    }
+  }
   private let worker: Worker
   private let resolver: NameResolver
 
@@ -43,8 +50,21 @@ public final class UpstreamRegistry {
       return keeper
     }
     for keeper in left { keeper.stop() }
-    for keeper in fresh { keeper.start() }
+    for keeper in fresh {
+      keeper.peers = peers
+      keeper.start()
+    }
+    tellPeers()
     return keepers.map(\.listing)
+  }
+
+  private func tellPeers() { peers?.watch(keepers.flatMap(\.sharedEndpoints)) }
+
+  /// What the nodes have agreed on has changed: who checks which endpoints, and what they find.
+  public func heard(_ standings: [SharedStanding]) {
+    var byEndpoint: [UInt64: SharedStanding] = [:]
+    for standing in standings { byEndpoint[standing.id] = standing }
+    for keeper in keepers { keeper.heard(byEndpoint) }
   }
 
   /// Ends all checks and questions. Call before the worker ends.
@@ -65,6 +85,7 @@ public final class UpstreamRegistry {
     keeper.onChange = { [weak self] keeper in
       guard let self, let index = keepers.firstIndex(where: { $0 === keeper }) else { return }
       onChange(index, keeper.listing)
+      tellPeers()
     }
     keeper.onEvent = { [weak self] in self?.onEvent(name, $0) }
     return keeper

@@ -19,6 +19,8 @@ final class HealthChecker {
   private var suspects: Set<UInt64>
   /// An endpoint became unhealthy, or healthy again.
   var onVerdict: ((HealthReport) -> Void)?
+  /// The other nodes that check; nil where this node checks everything itself.
+  weak var peers: (any HealthPeers)?
 
   /// - Parameters:
   ///   - options: with `check` set.
@@ -34,7 +36,7 @@ final class HealthChecker {
 
   /// Endpoints that a successor is to distrust.
   private var unfit: Set<UInt64> {
-    Set(subjects.filter { $0.state.verdict == .unhealthy || $0.isSuspect }.map(\.id))
+    Set(subjects.filter { $0.isOut }.map(\.id))
   }
 
   /// What is known of one endpoint.
@@ -42,9 +44,17 @@ final class HealthChecker {
     let id: UInt64
     let cell: SharedCell<EndpointShared>
     var target: HealthTarget
+    /// Its name among the nodes.
+    let shared: UInt64
+    /// Whether this node checks it.
+    var isMine = true
+    /// What the nodes that check it find together.
+    var others: Bool?
     var state = HealthCheckState()
     /// Held for what older settings knew of it, until the first result.
     var isSuspect = false
+    /// Held for a finding of this node's or of all.
+    var isOut = false
     var probe: HealthProbe?
     var alarm: UInt64 = 0
     var startedAt: UInt64 = 0
@@ -54,16 +64,31 @@ final class HealthChecker {
     var checks: UInt64 = 0
     var failures: UInt64 = 0
 
-    init(_ id: UInt64, _ cell: SharedCell<EndpointShared>, _ target: HealthTarget) {
+    init(_ id: UInt64, _ cell: SharedCell<EndpointShared>, _ target: HealthTarget, of upstream: String) {
       self.id = id
+      shared = StableHash.hash("\(upstream) \(target.address) \(target.host) \(target.check.stableText)")
       self.cell = cell
       self.target = target
     }
 
     var report: HealthReport {
       HealthReport(
-        id: id, address: target.address, host: target.host, verdict: state.verdict, lastCheckedAt: lastCheckedAt,
-        lastReason: last?.reason ?? "", lastPassed: last?.isPassed ?? false, consecutive: consecutive, checks: checks, failures: failures)
+        id: id, address: target.address, host: target.host, verdict: verdict, lastCheckedAt: lastCheckedAt,
+        lastReason: reason, lastPassed: last?.isPassed ?? false, consecutive: consecutive, checks: checks, failures: failures)
+    }
+
+    private var reason: String {
+      if !isMine || isOut && own != .unhealthy { return "found by the nodes that check it" }
+      return last?.reason ?? ""
+    }
+
+    /// What this node's own checks say.
+    var own: HealthVerdict { isMine ? state.verdict : .unknown }
+
+    /// What its traffic goes by: what it cannot reach itself is unhealthy for it whatever others find.
+    var verdict: HealthVerdict {
+      if own == .unhealthy || isSuspect { return .unhealthy }
+      return others.map { $0 ? .healthy : .unhealthy } ?? own
     }
   }
 
@@ -90,7 +115,7 @@ final class HealthChecker {
         subject.target = target
         return subject
       }
-      return begin(Subject(place.id, cell, target))
+      return begin(Subject(place.id, cell, target, of: options.name))
     }
     let gone = Array(known.values)  // the order in which they are let go of changes nothing
     for subject in gone { drop(subject) }
@@ -113,7 +138,7 @@ final class HealthChecker {
 
   private func begin(_ subject: Subject) -> Subject {
     if let pool, suspects.remove(subject.id) != nil {
-      subject.isSuspect = true
+      (subject.isSuspect, subject.isOut) = (true, true)
       subject.cell.hold(.failedCheck, pool: pool)
     }
     subject.startedAt = worker.now
@@ -134,6 +159,7 @@ final class HealthChecker {
   // MARK: checking
 
   private func schedule(_ subject: Subject) {
+    guard subject.isMine, !isStopped else { return }
     let at = subject.state.nextCheckAt(now: subject.startedAt, settings: settings, random: worker.random.next())
     subject.alarm = worker.after(at > worker.now ? at - worker.now : 0) { [weak self, weak subject] in
       guard let self, let subject else { return }
@@ -166,21 +192,63 @@ final class HealthChecker {
     subject.lastCheckedAt = worker.now
     subject.checks += 1
     if !outcome.isPassed { subject.failures += 1 }
-    let wasUnhealthy = subject.state.verdict == .unhealthy || subject.isSuspect
     subject.isSuspect = false
-    guard let pool else { return }
-    switch subject.state.record(passed: outcome.isPassed, settings: settings) {
-    case .none: return
-    case .becameHealthy:
-      // It was down, and traffic may have found out first: proven well, it need not sit its ejection out.
-      if wasUnhealthy { _ = subject.cell.readmit(now: worker.now, early: true, pool: pool) }
-      subject.cell.release([.failedCheck, .unchecked], now: worker.now, pool: pool)
-    case .becameUnhealthy:
-      subject.cell.hold(.failedCheck, pool: pool)
-      subject.cell.release(.unchecked, now: worker.now, pool: pool)
+    _ = subject.state.record(passed: outcome.isPassed, settings: settings)
+    settle(subject)
+    peers?.found(subject.shared, isHealthy: subject.state.verdict != .unhealthy)
+  }
+
+  // MARK: what follows
+
+  /// Writes what an endpoint's checks have come to, here and elsewhere, to the cell that all workers see.
+  private func settle(_ subject: Subject) {
+    guard let pool, subject.verdict != .unknown else { return }
+    let cell = subject.cell
+    let now = worker.now
+    if subject.own == .unhealthy || subject.isSuspect { cell.hold(.failedCheck, pool: pool) }
+    if subject.others == false { cell.hold(.clusterVerdict, pool: pool) }
+    let isOut = subject.verdict == .unhealthy
+    let isNews = isOut != subject.isOut
+    subject.isOut = isOut
+    // It was down, and traffic may have found out first: proven well, it need not sit its ejection out.
+    if isNews && !isOut { _ = cell.readmit(now: now, early: true, pool: pool) }
+    var gone: EndpointHolds = .unchecked
+    if subject.own != .unhealthy && !subject.isSuspect { gone.insert(.failedCheck) }
+    if subject.others != false { gone.insert(.clusterVerdict) }
+    cell.release(gone, now: now, pool: pool)
+    if isNews { onVerdict?(subject.report) }
+  }
+
+  // MARK: other nodes
+
+  /// What this checker checks, for the others.
+  var shared: [SharedEndpoint] { subjects.map { SharedEndpoint(id: $0.shared, interval: settings.interval) } }
+
+  /// Follows what the nodes have agreed on: who checks, and what they find.
+  func heard(_ standings: [UInt64: SharedStanding]) {
+    if isStopped { return }
+    for subject in subjects {
+      guard let standing = standings[subject.shared] else { continue }
+      subject.others = standing.isHealthy
+      if subject.isMine != standing.isMine { standing.isMine ? take(subject) : leave(subject) }
+      settle(subject)
     }
-    // A first check that passes changes nothing for anybody.
-    if wasUnhealthy || !outcome.isPassed { onVerdict?(subject.report) }
+    startWaiting()
+  }
+
+  /// From now on this node checks the endpoint, going on from what others have found.
+  private func take(_ subject: Subject) {
+    subject.isMine = true
+    subject.state = HealthCheckState(subject.others.map { $0 ? .healthy : .unhealthy } ?? .unknown)
+    subject.startedAt = worker.now
+    schedule(subject)
+  }
+
+  private func leave(_ subject: Subject) {
+    drop(subject)
+    subject.isMine = false
+    // Held for what this node alone had found: that is over once others say how it is.
+    subject.isSuspect = subject.isSuspect && subject.others == nil
   }
 }
 

@@ -155,16 +155,16 @@ import Testing
 
   @Test func allSealWithOneTicketKeyOnceAllKnowIt() {
     let world = World(5)
-    #expect(world.run(20 * second) { world.nodes.allSatisfy { $0.tickets.opening.count == 1 } })
+    #expect(world.run(8 * second) { world.nodes.allSatisfy { $0.tickets.opening.count == 1 } })
     #expect(world.nodes.allSatisfy { $0.tickets.sealing == nil })
-    world.run(60 * second)
+    world.run(10 * second)
     let key = world.nodes[0].tickets.sealing
     #expect(key != nil && world.nodes.allSatisfy { $0.tickets.sealing == key })
     world.kill(3)
     world.launch(3)
     #expect(world.run(second) { world.nodes[3].tickets.sealing == key }, "a node that comes knows it within a second")
     world.skip(8 * 3_600 * second - 120 * second)
-    world.run(140 * second)
+    world.run(160 * second)
     let next = world.nodes[0].tickets.sealing
     #expect(next != key && world.nodes.allSatisfy { $0.tickets.sealing == next && $0.tickets.opening.count == 2 })
   }

@@ -110,7 +110,7 @@ extension SharedFacts {
   }
 
   private mutating func follow(_ summary: LogSummary, of member: MemberID, _ now: FactTime, _ effects: inout [FactEffect]) {
-    switch log.compare(summary, from: member, at: time(now)) {
+    switch log.compare(summary, from: member, at: milliseconds(now)) {
     case .mustResync:
       counts.resyncs += 1
       effects.append(.drop(summary))
@@ -121,7 +121,7 @@ extension SharedFacts {
 
   /// What the log protects has been dropped, as an effect asked for.
   public mutating func dropped(_ summary: LogSummary, now: FactTime) {
-    log.resync(to: summary, at: time(now))
+    log.resync(to: summary, at: milliseconds(now))
     isDirty = true
   }
 

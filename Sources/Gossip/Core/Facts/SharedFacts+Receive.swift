@@ -78,7 +78,7 @@ extension SharedFacts {
   private mutating func take(_ key: TicketKey, _ now: FactTime, _ effects: inout [FactEffect]) {
     guard ticketKeys.merge(key, clock: &clock, now: now.wall) == .added else { return }
     changedAt = now.monotonic
-    showTicketKeys(time(now), &effects)
+    showTicketKeys(milliseconds(now), &effects)
   }
 
   // MARK: digests
@@ -113,7 +113,7 @@ extension SharedFacts {
   }
 
   mutating func noteRegisterAgrees(_ now: FactTime) {
-    let time = time(now)
+    let time = milliseconds(now)
     // Worth keeping now and then, not every second.
     if time > lastAgreed &+ 600_000 { isDirty = true }
     lastAgreed = max(lastAgreed, time)

@@ -84,7 +84,7 @@ extension SharedFacts {
     let isRanked = areRanksDue
     (areRanksDue, areStandingsDue) = (false, false)
     if watched.isEmpty { return }
-    let time = time(now)
+    let time = milliseconds(now)
     let live = members.filter { $0.zone == zone && !$0.isDraining }.map(\.id) + (isDraining ? [] : [me])
     let blindNow = verdicts.blind(among: live, at: time)
     let isReranked = isRanked || blindNow != blind

@@ -26,7 +26,7 @@ extension SharedFacts {
     _ = ticketKeys.make(name: name, secret: secret, clock: &clock, now: now.wall)
     changedAt = now.monotonic
     var effects: [FactEffect] = []
-    showTicketKeys(time(now), &effects)
+    showTicketKeys(milliseconds(now), &effects)
     return effects
   }
 }

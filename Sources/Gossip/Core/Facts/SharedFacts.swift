@@ -1,5 +1,5 @@
 // One node's shared facts together: verdicts, the register, the log and ticket keys on one clock. A value: what came, the time and the
-// node's own writes go in, effects come out. What each fact means and how it merges is its own; sockets, sealing and disks are the driver's.
+// node's own writes go in, effects come out. What a fact means and how it merges is its own; sockets, sealing and disks are the driver's.
 import Runtime
 
 /// The moment of a call on shared facts.
@@ -73,6 +73,11 @@ public struct TicketKeysInForce: Sendable, Equatable {
   public var sealing: TicketKey?
   /// Newest first, `sealing` among them.
   public var opening: [TicketKey] = []
+
+  public init(sealing: TicketKey? = nil, opening: [TicketKey] = []) {
+    self.sealing = sealing
+    self.opening = opening
+  }
 }
 
 /// Bounds and times of shared facts; those of the wire are equal on all nodes of a cluster.
@@ -201,7 +206,7 @@ public struct SharedFacts: Sendable {
   }
 
   /// The hybrid clock's time, milliseconds.
-  func time(_ now: FactTime) -> UInt64 { clock.milliseconds(now: now.wall) }
+  func milliseconds(_ now: FactTime) -> UInt64 { clock.milliseconds(now: now.wall) }
 
   // MARK: members
 
@@ -248,7 +253,7 @@ public struct SharedFacts: Sendable {
       for entry in register.restamp(clock: &clock, now: now.wall) { effects.append(.written(entry)) }
       isDirty = true
     }
-    let time = time(now)
+    let time = milliseconds(now)
     if !register.expire(at: time).isEmpty { isDirty = true }
     log.expire(at: time)
     verdicts.expire(at: time)

@@ -6,8 +6,9 @@ import Runtime
 public struct TicketLimits: Sendable, Equatable {
   /// Milliseconds after which the newest key is followed by another.
   public var rotation: UInt64 = 8 * 3_600_000
-  /// Milliseconds after which a key is used for sealing: gossip takes a second, anti-entropy a few; a minute is beyond both and the skew.
-  public var settle: UInt64 = 60_000
+  /// Milliseconds after which a key is used for sealing: gossip takes a second, anti-entropy and the skew of clocks two each. Who has not
+  /// heard of a key by then shakes hands in full.
+  public var settle: UInt64 = 10_000
   /// Milliseconds that each next in rank waits longer for the first to make the key that is due.
   public var patience: UInt64 = 60_000
   /// Keys held; more are made only by many partitions at once.

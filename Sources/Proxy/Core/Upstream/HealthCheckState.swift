@@ -34,7 +34,8 @@ public struct HealthCheckState: Sendable {
   /// Results in a row that speak against the verdict.
   private(set) var contradictions: UInt16 = 0
 
-  public init() {}
+  /// - Parameter verdict: what others have found who checked before.
+  public init(_ verdict: HealthVerdict = .unknown) { self.verdict = verdict }
 
   /// - Parameter passed: the check came back in time and as expected.
   public mutating func record(passed: Bool, settings: HealthCheckSettings) -> HealthCheckEffect {
