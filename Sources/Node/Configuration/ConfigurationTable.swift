@@ -74,7 +74,7 @@ enum ConfigurationTable {
         "alpn", .list(.choice(["h2", "http/1.1"]), atLeast: 1), "[h2, http/1.1]", "Protocols offered (RFC 7301), the preferred one first."),
       .init(
         "ticket_keys", .list(.text(.ticketKey), atLeast: 0), "[]",
-        "At most 16 files of 80 random bytes for session tickets: the first seals, all open. By default the cluster's, or drawn at the start."
+        "At most 16 files of 80 random bytes for session tickets: the first seals, all open. By default the cluster's, else drawn at start."
       ),
     ])
 
