@@ -100,6 +100,9 @@ bench-gossip: setup-run ## the figures of gossip, in simulation (about ten minut
 	@$(SWIFT) build -c release --product simulate
 	@.build/release/simulate consume
 	@.build/release/simulate figures
+	@.build/release/simulate real limits
+	@.build/release/simulate real deaths
+	@.build/release/simulate real limits --kill
 
 chaos: build ## hurt a cluster of five real nodes by a schedule: make chaos CHAOS="--seed 7 --rounds 50"
 	@ops/setup bench

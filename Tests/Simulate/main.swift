@@ -1,4 +1,5 @@
-// The simulation as a command: one life again and again from its seed, many fresh ones, or the figures of bench/README.md.
+// The simulation as a command: one life again and again from its seed, many fresh ones, or the figures of bench/README.md, some of them on
+// real processes as well (RealMeasurement).
 import ArgumentParser
 import Glibc
 import SimulationKit
@@ -13,7 +14,7 @@ struct Simulate: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
     abstract: "Runs clusters of memberships on virtual time, over a network that loses, delays, duplicates, reorders and parts.",
-    subcommands: [Life.self, Many.self, Figures.self, Consume.self])
+    subcommands: [Life.self, Many.self, Figures.self, Consume.self, RealMeasurement.self, RealNode.self])
 }
 
 struct Life: ParsableCommand {

@@ -62,6 +62,8 @@ public struct CounterSimulation {
 
   public private(set) var admitted: [(at: UInt64, node: Int)] = []
   public private(set) var offered = 0
+  /// When requests came that somebody took.
+  private var offers: [(at: UInt64, node: Int)] = []
   public private(set) var asked = 0
   public private(set) var datagrams: [Int]
   public private(set) var bytes: [Int]
@@ -148,6 +150,7 @@ public struct CounterSimulation {
     }
     guard nodes[i].isUp else { return }
     offered += 1
+    if keys.count == 1 { offers.append((now, i)) }
     let key = keys[Int(random.below(UInt64(keys.count)))]
     let time = now + nodes[i].skew
     let decision = nodes[i].table.consume(key, policy: policy, now: time)
@@ -225,6 +228,21 @@ public struct CounterSimulation {
 
   /// The most admitted in one second of the run, of those that begin at whole seconds.
   public func admittedPerSecond(_ range: Range<Int>) -> [Int] { range.map { admitted(from: Double($0), to: Double($0 + 1)) } }
+
+  /// What one exact counter of a bucket that sees requests at once would have admitted in each second.
+  /// - Parameter sees: whether it sees a request, by its node and by the seconds from the start; all by default.
+  public func exactPerSecond(_ range: Range<Int>, sees: (Int, Double) -> Bool = { _, _ in true }) -> [Int] {
+    let unit = Double(policy.period) / Double(policy.limit)
+    var arrival = 0.0
+    var admitted: [Int: Int] = [:]
+    for offer in offers {
+      let now = Double(offer.at - CounterSimulation.epoch)
+      guard sees(offer.node, now / 1e9), max(arrival, now) + unit <= now + unit * Double(policy.burst) else { continue }
+      arrival = max(arrival, now) + unit
+      admitted[Int(now / 1e9), default: 0] += 1
+    }
+    return range.map { admitted[$0] ?? 0 }
+  }
 
   public var totals: (datagrams: Int, bytes: Int) { (datagrams.reduce(0, +), bytes.reduce(0, +)) }
 }

@@ -49,9 +49,11 @@ public final class SharedCounters: Sendable {
 
     func noteInterest(_ key: UInt64, of sender: CounterMember) { stripe(key).table.withLock { $0.noteInterest(key, of: sender) } }
 
-    func standIn(for silent: MemberID, _ key: UInt64) -> MemberID? { stripe(key).table.withLock { $0.standIn(for: silent, key) } }
+    func standIn(for silent: MemberID, _ key: UInt64) -> CounterStandIn { stripe(key).table.withLock { $0.standIn(for: silent, key) } }
 
     func setStarting(_ isStarting: Bool) { for stripe in all { stripe.table.withLock { $0.setStarting(isStarting) } } }
+
+    var isEmpty: Bool { all.allSatisfy { $0.table.withLock { $0.isEmpty } } }
 
     var nextFlush: UInt64 { all.reduce(.max) { min($0, $1.table.withLock { $0.nextFlush }) } }
   }

@@ -71,6 +71,8 @@ extension GossipLoop {
         owner, key, cost: cost, policy: policy, patience: patience, now: loop.time.wall().nanoseconds)
       loop.questions[id] = completion
       loop.perform(effects)
+      // A question has deadlines of its own, which come due also when nothing else does.
+      loop.countersAt = min(loop.countersAt, loop.now)
     }
   }
 
@@ -81,6 +83,8 @@ extension GossipLoop {
       list.append(CounterMember(member.id, generation: member.version.generation, weight: weight(member.record)))
     }
     counters.setMembers(list, now: time.wall().nanoseconds)
+    // There may be something to tell to who has come, and a time at which to stop asking.
+    countersAt = min(countersAt, now)
   }
 
   private func weight(_ record: MemberRecord) -> Double { Double(max(record.weightPercent, 1)) / 100 }

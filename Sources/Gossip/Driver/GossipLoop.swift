@@ -121,6 +121,14 @@ public final class GossipLoop: @unchecked Sendable {
   public func seek(_ seeds: [SocketAddress]) {
     if firstJoin == nil { firstJoin = FirstJoin(waitingFor: seeds.filter { $0 != membership.record.peer }) }
     perform(membership.setSeeds(seeds, now: now))
+    noteJoined()
+    settleFirstJoin()
+  }
+
+  /// Others may have come to this node before its own attempts did anything: then it has joined as well.
+  private func noteJoined() {
+    guard onJoin != nil, firstJoin != nil, !isAlone else { return }
+    firstJoin?.isJoined = true
     settleFirstJoin()
   }
 
@@ -231,6 +239,7 @@ public final class GossipLoop: @unchecked Sendable {
         hasChanged = true
         tellCounters()
         tellFacts()
+        noteJoined()
         onChange?(change, membership[change.member].map(status(of:)))
       case .identityTaken(let address): onNotice?(.identityTaken(address))
       case .refused(let reason, let address): onNotice?(.refused(reason.explanation, address))

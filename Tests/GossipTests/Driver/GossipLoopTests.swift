@@ -21,6 +21,7 @@ private final class LiveNode: @unchecked Sendable {
       keys: LiveNode.ring(key), seed: id)
     loop = try GossipLoop(options)
     loop.onTurn = { LiveNode.turns.signal() }
+    loop.onFact = { [facts] in facts.take($0) }
   }
 
   static func key(_ byte: UInt8) -> ClusterKey { ClusterKey(secret: KeySecret([UInt8](repeating: byte, count: 32))!) }
@@ -136,6 +137,29 @@ private final class LiveNode: @unchecked Sendable {
     node.stop()
   }
 
+  @Test func whoIsFoundBeforeItLooksHasJoinedAsWell() throws {
+    let (home, late) = (try LiveNode(1), try LiveNode(2))
+    let box = OutcomeBox()
+    late.loop.onJoin = { box.set($0) }
+    late.start()
+    home.start([late.loop.address])
+    eventually("two that know each other") { home.present == [1, 2] && late.present == [1, 2] }
+    late.loop.post { [address = home.loop.address] in $0.seek([address]) }
+    eventually("it says that it has joined") { box.value == .joined }
+    home.stop()
+    late.stop()
+  }
+
+  @Test func aQuestionToAnOwnerThatHasDiedIsDecidedAllTheSame() throws {
+    let nodes = try three()
+    let policy = try #require(CounterPolicy.bucket(10, per: 1_000_000_000_000, burst: 10))
+    nodes[2].stop()
+    let decided = DispatchSemaphore(value: 0)
+    nodes[0].loop.ask(MemberID(3), UInt64(77), policy: policy) { _ in decided.signal() }
+    #expect(decided.wait(timeout: .now() + 20) == .success)
+    for node in nodes[..<2] { node.stop() }
+  }
+
   @Test func keysAreExchangedWhileAllGoesOn() throws {
     let nodes = try (1...3).map { try LiveNode($0) }
     for node in nodes { node.start([nodes[0].loop.address]) }
@@ -210,7 +234,6 @@ private final class LiveNode: @unchecked Sendable {
 
   @Test func aWriteAndAPurgeReachTheOthers() throws {
     let nodes = try three()
-    for node in nodes { node.loop.post { [facts = node.facts] in $0.onFact = { facts.take($0) } } }
     nodes[0].loop.post { _ = $0.write(Array("name".utf8), Array("value".utf8)) }
     nodes[1].loop.post { _ = try? $0.append(Array("purge".utf8)) }
     eventually("all hold the write") {
@@ -232,7 +255,6 @@ private final class LiveNode: @unchecked Sendable {
 
   @Test func anEndpointIsCheckedByThreeAndKnownToAll() throws {
     let nodes = try (1...5).map { try LiveNode($0) }
-    for node in nodes { node.loop.onFact = { [facts = node.facts] in facts.take($0) } }
     for node in nodes { node.start([nodes[0].loop.address]) }
     eventually("five that know each other") { nodes.allSatisfy { $0.present == [1, 2, 3, 4, 5] } }
     let endpoint = EndpointID(77)

@@ -11,9 +11,11 @@ public protocol CounterStore {
   mutating func consume(_ key: UInt64, cost: UInt32, policy: CounterPolicy, now: UInt64, mode: CounterMode) -> CounterDecision
   mutating func noteAnswer(_ key: UInt64, _ decision: CounterDecision?, now: UInt64)
   mutating func noteInterest(_ key: UInt64, of sender: CounterMember)
-  mutating func standIn(for silent: MemberID, _ key: UInt64) -> MemberID?
+  mutating func standIn(for silent: MemberID, _ key: UInt64) -> CounterStandIn
   mutating func setStarting(_ isStarting: Bool)
   var nextFlush: UInt64 { get }
+  /// Whether no key is held.
+  var isEmpty: Bool { get }
 }
 
 extension CounterTable: CounterStore {}
@@ -108,7 +110,8 @@ public struct CounterExchange: Sendable {
 
   /// Takes a new list of live members, this node among them, and gives it to the tables.
   public mutating func setMembers(_ list: [CounterMember], _ store: inout some CounterStore, now: UInt64) {
-    let isFirst = peers.isEmpty
+    // Who has been alone and holds no key has yet to meet those that know more: a driver starts before it has joined.
+    let isFirst = peers.isEmpty || (peers.count == 1 && store.isEmpty)
     let added = store.setMembers(list, me: me, now: now)
     let before = peers
     peers = []

@@ -124,6 +124,17 @@ struct CounterMembers: Sendable {
     return chain
   }
 
+  /// The next in a key's rank behind a peer that answers, or is this node.
+  func next(behind peer: Int, _ key: UInt64) -> Int? {
+    let score = score(key, peer)
+    var next = (peer: -1, score: 0.0)
+    for other in peers.indices where other != peer && (peers[other].isReady || other == me) {
+      let its = self.score(key, other)
+      if its < score && its > next.score { next = (other, its) }
+    }
+    return next.peer < 0 ? nil : next.peer
+  }
+
   /// Below which level a limit's owner decides, because counts that are merged late could not keep it: nanoseconds of inflow.
   ///
   /// Within a view's delay D each of N nodes may admit what it believes is left: N (r D + 1) units at once, whatever is offered. That is

@@ -91,8 +91,18 @@ public struct CounterDecision: Equatable, Sendable {
 public enum CounterMode: Sendable {
   /// By the local estimate, or by asking the owner where that is not good enough.
   case normal
-  /// By the local estimate, whatever the limit: for the owner, and for who got no answer.
+  /// By the local estimate, whatever the limit: for the owner, and where owners are too far away to be asked.
   case local
+  /// For who got no answer: by the local estimate, and only while there is enough left for all members to do the same. Whoever asks next
+  /// finds the next in rank; what is denied meanwhile stays in the bucket.
+  case unanswered
+}
+
+/// Who decides about a key in place of a member that does not answer.
+public enum CounterStandIn: Equatable, Sendable {
+  case ask(MemberID)
+  case thisNode
+  case nobody
 }
 
 /// Bounds and tunings of one node's counters; all nanoseconds and bytes.

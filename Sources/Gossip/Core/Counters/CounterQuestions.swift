@@ -10,7 +10,11 @@ struct CounterQuestions: Sendable {
     var repeatAt: UInt64
     /// When the next in rank is asked instead.
     var standInAt: UInt64
+    /// When this node decides if nobody is left to be asked; and in any case.
     var deadline: UInt64
+    var lastDeadline: UInt64
+    /// A part of the asker's patience, nanoseconds.
+    var tenth: UInt64
   }
 
   private struct Asked: Hashable {
@@ -74,8 +78,9 @@ extension CounterExchange {
   /// Asks a key's owner, as `consume` said to.
   /// - Parameters:
   ///   - owner: from `CounterDecision.Verdict.ask`.
-  ///   - patience: nanoseconds after which the local estimate decides. After 3/10 of it the question is repeated, after 6/10 the next in
-  ///     rank is asked: an owner that decided and whose answers were lost then counts one request too many, which is why it is not first.
+  ///   - patience: nanoseconds. After 3/10 of it the question is repeated, after 6/10 the next in rank is asked, and so on, up to five
+  ///     times the patience; where nobody is left to be asked the local estimate decides. Who decided and whose answers were lost counts
+  ///     one request too many: that is why the question is repeated first.
   /// - Returns: the question's id, which comes back with `.decided`, and what to do now.
   public mutating func ask(
     _ owner: MemberID, _ key: UInt64, cost: UInt32, policy: CounterPolicy, patience: UInt64, _ store: inout some CounterStore, now: UInt64
@@ -85,12 +90,13 @@ extension CounterExchange {
     if questions.waiting.count >= CounterQuestions.waitingMax || tokens < Int(limits.bytesPerSecond / 20)
       || isTooFar(owner, patience, now)
     {
-      return (question.id, [.decided(id: question.id, decideHere(question, &store, now))])
+      return (question.id, [.decided(id: question.id, decideHere(question, .local, &store, now))])
     }
     let tenth = patience / 10
     questions.waiting.append(
       CounterQuestions.Waiting(
-        question: question, to: owner, askedAt: now, repeatAt: now + tenth * 3, standInAt: now + tenth * 6, deadline: now + tenth * 10))
+        question: question, to: owner, askedAt: now, repeatAt: now + tenth * 3, standInAt: now + tenth * 6, deadline: now + tenth * 10,
+        lastDeadline: now + tenth * 50, tenth: tenth))
     return (question.id, [send(question, to: owner)])
   }
 
@@ -116,35 +122,51 @@ extension CounterExchange {
     return .send(to: owner, .question, writer.bytes)
   }
 
-  private func decideHere(_ question: CounterQuestion, _ store: inout some CounterStore, _ now: UInt64) -> CounterDecision {
+  private func decideHere(
+    _ question: CounterQuestion, _ mode: CounterMode, _ store: inout some CounterStore, _ now: UInt64
+  ) -> CounterDecision {
     store.noteAnswer(question.key, nil, now: now)
-    return store.consume(question.key, cost: question.cost, policy: question.policy, now: now, mode: .local)
+    return store.consume(question.key, cost: question.cost, policy: question.policy, now: now, mode: mode)
   }
 
   mutating func advanceQuestions(_ store: inout some CounterStore, _ now: UInt64, _ effects: inout [CounterEffect]) {
     var left: [CounterQuestions.Waiting] = []
     for var waiting in questions.waiting {
-      if waiting.deadline <= now {
-        statistics.questionsUnanswered &+= 1
-        doubt(waiting.to, &store, now)
-        effects.append(.decided(id: waiting.question.id, decideHere(waiting.question, &store, now)))
-        continue
+      if let decision = advance(&waiting, &store, now, &effects) {
+        effects.append(.decided(id: waiting.question.id, decision))
+      } else {
+        left.append(waiting)
       }
-      if waiting.standInAt <= now {
-        waiting.standInAt = .max
-        doubt(waiting.to, &store, now)
-        questions.noteOverdue(waiting)
-        if let other = store.standIn(for: waiting.to, waiting.question.key) {
-          waiting.to = other
-          effects.append(send(waiting.question, to: other))
-        }
-      } else if waiting.repeatAt <= now {
-        waiting.repeatAt = .max
-        effects.append(send(waiting.question, to: waiting.to))
-      }
-      left.append(waiting)
     }
     questions.waiting = left
+  }
+
+  /// - Returns: what this node decides, once it has waited long enough.
+  private mutating func advance(
+    _ waiting: inout CounterQuestions.Waiting, _ store: inout some CounterStore, _ now: UInt64, _ effects: inout [CounterEffect]
+  ) -> CounterDecision? {
+    if waiting.standInAt <= now {
+      waiting.repeatAt = .max
+      waiting.standInAt = .max
+      doubt(waiting.to, &store, now)
+      questions.noteOverdue(waiting)
+      switch store.standIn(for: waiting.to, waiting.question.key) {
+      case .thisNode: return decideHere(waiting.question, .local, &store, now)
+      case .ask(let other) where now < waiting.lastDeadline:
+        (waiting.to, waiting.askedAt) = (other, now)
+        waiting.repeatAt = now + waiting.tenth * 3
+        waiting.standInAt = now + waiting.tenth * 6
+        waiting.deadline = waiting.standInAt
+        effects.append(send(waiting.question, to: other))
+      case .ask, .nobody: break
+      }
+    } else if waiting.repeatAt <= now {
+      waiting.repeatAt = .max
+      effects.append(send(waiting.question, to: waiting.to))
+    }
+    guard waiting.deadline <= now else { return nil }
+    statistics.questionsUnanswered &+= 1
+    return decideHere(waiting.question, .unanswered, &store, now)
   }
 
   /// Who leaves a question unanswered and has not been heard of since is stood in for, and tried again after a while.

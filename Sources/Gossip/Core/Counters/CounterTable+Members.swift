@@ -84,14 +84,19 @@ extension CounterTable {
     return members.peers[last].member.id
   }
 
-  /// Whom to ask when a member leaves a question about a key unanswered: the next in rank; nil when that is this node or nobody.
-  public mutating func standIn(for silent: MemberID, _ key: UInt64) -> MemberID? {
-    guard let slot = slot(of: key) else { return nil }
+  /// Whether this node decides about a key in place of an owner that does not answer.
+  mutating func isStandIn(_ slot: Int) -> Bool {
     ranked(slot)
     let telling = entries[slot].telling
-    guard telling.owner >= 0, telling.second >= 0, members.peers[Int(telling.owner)].member.id == silent else { return nil }
-    let second = Int(telling.second)
-    return second != members.me && members.peers[second].isReady ? members.peers[second].member.id : nil
+    return telling.owner >= 0 && Int(telling.owner) != members.me && !members.peers[Int(telling.owner)].isReady
+      && members.collectors(entries[slot].key, telling).last == members.me
+  }
+
+  /// Who decides about a key when a member leaves a question about it unanswered: the next in rank that answers.
+  public mutating func standIn(for silent: MemberID, _ key: UInt64) -> CounterStandIn {
+    guard let peer = members.peers.firstIndex(where: { $0.member.id == silent }) else { return .nobody }
+    guard let next = members.next(behind: peer, key) else { return .nobody }
+    return next == members.me && !members.isStarting ? .thisNode : next == members.me ? .nobody : .ask(members.peers[next].member.id)
   }
 
   /// Says whether this node has only just started beside others that know more.

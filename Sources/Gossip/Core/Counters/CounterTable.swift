@@ -34,6 +34,7 @@ public struct CounterTable: Sendable {
 
   /// Keys that are held.
   public var count: Int { index.count }
+  public var isEmpty: Bool { index.count == 0 }
 
   // MARK: Deciding
 
@@ -57,12 +58,14 @@ public struct CounterTable: Sendable {
     if entries[slot].policy != policy { adopt(policy, slot) }
     let level = entries[slot].level(now: now)
     let remaining = UInt32(max(0, min(level.left, 0x1p32 - 1)))
-    if level.left < Double(cost) || cost > policy.burst {
+    let sharers = mode == .unanswered ? Double(members.peers.count) : 1
+    if level.left < Double(cost) * sharers || cost > policy.burst {
       let wait = entries[slot].wait(cost, level, now: now)
       return CounterDecision(verdict: .denied, remaining: remaining, reset: level.reset, retryAfter: wait)
     }
-    if entries[slot].telling.isAsked(level.leftSpan), mode == .normal, let question = question(slot, remaining, level, now) {
-      return question
+    if entries[slot].telling.isAsked(level.leftSpan) {
+      if mode == .normal, let question = question(slot, remaining, level, now) { return question }
+      if mode != .unanswered, takesOver(slot, now) { return decide(slot, cost, policy, now, .local) }
     }
     entries[slot].count(cost, now: now)
     schedule(slot, level.leftSpan, now)
@@ -87,6 +90,20 @@ public struct CounterTable: Sendable {
     }
     entries[slot].telling.ask(slice)
     return CounterDecision(verdict: .ask(owner), remaining: remaining, reset: level.reset, retryAfter: 0)
+  }
+
+  /// Whether this node begins to decide in place of an owner that does not answer. What that one has granted last is not known here: the
+  /// second in rank hears of it within `flushSoon`, all others within `flushLate`, so that these count as much as used.
+  private mutating func takesOver(_ slot: Int, _ now: UInt64) -> Bool {
+    guard isStandIn(slot) else { return false }
+    let isNew = now >= entries[slot].telling.standsInUntil
+    entries[slot].telling.standsInUntil = now + 1_000_000_000
+    let lag = members.me == Int(entries[slot].telling.second) ? limits.flushSoon : limits.flushLate
+    let units = UInt32(min(Double(lag) / entries[slot].policy.nanosecondsPerUnit, Double(entries[slot].policy.burst)))
+    guard isNew, units > 0 else { return false }
+    entries[slot].count(units, now: now)
+    schedule(slot, 0, now)
+    return true
   }
 
   /// Takes note of an owner's answer, or of its silence, so that a flood of requests is denied here until the owner's reset.

@@ -28,6 +28,9 @@ struct CounterTelling: Sendable {
   /// An owner has denied it until then, wall nanoseconds.
   var deniedUntil: UInt64 = 0
 
+  /// Until then this node counts as having decided in place of an owner that does not answer, wall nanoseconds.
+  var standsInUntil: UInt64 = 0
+
   /// The first of the rows that hold other members' shares, -1 for none.
   var firstRow: Int32 = -1
 
