@@ -49,10 +49,14 @@ public struct CounterSimulation {
 
   public private(set) var now = epoch
   public private(set) var nodes: [Node] = []
+  /// Nodes by identity; for look-ups only.
+  private var places: [MemberID: Int] = [:]
   public var network: Network
   /// Requests per second over all nodes, and the part of each node.
   public var load: Double
-  public var parts: [Double]
+  public var parts: [Double] { didSet { noteParts() } }
+  private var wholePart = 0.0
+  private var isEven = false
   public var keys: [UInt64]
   public let policy: CounterPolicy
   public let limits: CounterLimits
@@ -84,6 +88,8 @@ public struct CounterSimulation {
     self.keys = []
     for _ in 0..<keys { self.keys.append(random.next()) }
     for i in 0..<count { nodes.append(make(i, generation: 1)) }
+    for i in nodes.indices { places[nodes[i].member.id] = i }
+    noteParts()
     for i in 0..<count { tellMembers(i) }
     heap.add(.request, at: now)
   }
@@ -140,14 +146,25 @@ public struct CounterSimulation {
     now = end
   }
 
-  private mutating func request() {
-    heap.add(.request, at: now + UInt64(1e9 / load * 2 * random.unitInterval()) + 1)
-    var place = random.unitInterval() * parts.reduce(0, +)
+  private mutating func noteParts() {
+    wholePart = parts.reduce(0, +)
+    isEven = parts.allSatisfy { $0 == 1 }
+  }
+
+  private mutating func drawNode() -> Int {
+    var place = random.unitInterval() * wholePart
+    if isEven { return min(Int(place), parts.count - 1) }
     var i = 0
     while i < parts.count - 1 && place >= parts[i] {
       place -= parts[i]
       i += 1
     }
+    return i
+  }
+
+  private mutating func request() {
+    heap.add(.request, at: now + UInt64(1e9 / load * 2 * random.unitInterval()) + 1)
+    let i = drawNode()
     guard nodes[i].isUp else { return }
     offered += 1
     if keys.count == 1 { offers.append((now, i)) }
@@ -210,7 +227,7 @@ public struct CounterSimulation {
   private mutating func send(_ parts: [(CounterPart, [UInt8])], _ i: Int, _ to: MemberID) {
     datagrams[i] += 1
     bytes[i] += parts.reduce(80) { $0 + $1.1.count }
-    guard let other = nodes.firstIndex(where: { $0.member.id == to }), nodes[other].side == nodes[i].side else { return }
+    guard let other = places[to], nodes[other].side == nodes[i].side else { return }
     if random.below(1_000_000) < network.lost { return }
     for _ in 0..<(random.below(1_000_000) < network.repeated ? 2 : 1) {
       let delay = network.delay.lowerBound + random.below(network.delay.upperBound - network.delay.lowerBound + 1)

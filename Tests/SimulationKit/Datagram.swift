@@ -14,6 +14,18 @@ enum Datagram {
     return writer.bytes
   }
 
+  /// What the digest of shared facts and the envelope in front of it add to probes and answers: counted, for they take up a link, and not
+  /// carried, for no facts are simulated here.
+  static func digestBytes(beside messages: [Message]) -> Int {
+    let isProbe = messages.contains {
+      switch $0 {
+      case .ping, .ack: true
+      case .pingRequest, .nack, .rumours, .statements: false
+      }
+    }
+    return isProbe ? 76 : 0
+  }
+
   /// nil when it cannot be read.
   static func read(_ bytes: [UInt8]) -> [Message]? {
     // SAFETY: the reader and the views from it are used within the closure only.

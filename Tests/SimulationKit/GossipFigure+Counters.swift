@@ -137,7 +137,7 @@ extension GossipFigure {
       limits.rowsMax = 1 << 20
       // The first second is the nodes' start, in which they ask instead of deciding.
       let count = short ? min(nodes, 10) : nodes
-      let seconds = short || nodes > 50 ? 0.3 : 1.0
+      let seconds = nodes > 500 ? 0.1 : short || nodes > 50 ? 0.3 : 1.0
       var s = CounterSimulation(
         seed: 1, nodes: count, policy: .bucket(1_000, per: second, burst: 1_000)!, load: 20_000 * Double(count), keys: 10_000,
         limits: limits)

@@ -198,7 +198,7 @@ public final class Simulation {
   private func send(_ outgoing: Outgoing, from: Int) {
     let bytes = Datagram.write(outgoing.messages)
     precondition(bytes.count <= options.datagramBytes, "a datagram of \(bytes.count) bytes")
-    nodes[from].bytesSent += bytes.count + Simulation.overheadBytes
+    nodes[from].bytesSent += bytes.count + Simulation.overheadBytes + Datagram.digestBytes(beside: outgoing.messages)
     nodes[from].datagramsSent += 1
     guard let to = node(at: outgoing.address) else { return }
     for delay in network.deliveries(from: from, to: to, &random) { events.add(.arrive(to: to, from: from, bytes: bytes), at: now + delay) }

@@ -83,6 +83,8 @@ extension GossipLoop {
       list.append(CounterMember(member.id, generation: member.version.generation, weight: weight(member.record)))
     }
     counters.setMembers(list, now: time.wall().nanoseconds)
+    concurrency.setMembers(Array(list.dropFirst()))
+    concurrencyAt = min(concurrencyAt, now)
     // There may be something to tell to who has come, and a time at which to stop asking.
     countersAt = min(countersAt, now)
   }
@@ -108,6 +110,38 @@ extension GossipLoop {
     let sender = CounterMember(member.id, generation: envelope.generation, weight: weight(member.record))
     perform(counters.receive(part, Array(body), from: sender, now: time.wall().nanoseconds))
     countersAt = min(countersAt, now)
+  }
+
+  // MARK: requests at once
+
+  /// Begins a request if less than `limit` of its key are in flight over the cluster, as far as is known here. Any thread.
+  /// - Returns: whether it may go on, and whether it was counted: then `end` is to be called when it is over.
+  public func begin(_ key: UInt64, limit: UInt32) -> (isAllowed: Bool, isCounted: Bool) { concurrency.begin(key, limit: limit) }
+
+  /// Ends a request that was counted. Any thread.
+  public func end(_ key: UInt64) { concurrency.end(key) }
+
+  /// Requests of a key in flight over the cluster, as far as is known here. Any thread.
+  public func inFlight(_ key: UInt64) -> UInt64 { concurrency.inFlight(key) }
+
+  func advanceConcurrency() {
+    let (bodies, next) = concurrency.advance(now: now)
+    concurrencyAt = next
+    if bodies.isEmpty { return }
+    for member in membership.members where member.isPresent {
+      let envelope = envelope(to: member.id)
+      for body in bodies {
+        var packer = PartPacker()
+        packer.add(.envelope) { envelope.encode(into: &$0) }
+        packer.add(.concurrency) { $0.write(bytes: body) }
+        sendPlaintext(packer.bytes, to: member.record.peer)
+      }
+    }
+  }
+
+  func receiveConcurrency(_ body: UnsafeRawBufferPointer, _ envelope: Envelope?) throws(ByteReadError) {
+    guard let envelope, envelope.to == membership.me, isFromMember(envelope) else { return }
+    try concurrency.receive(body, from: CounterMember(envelope.from, generation: envelope.generation, weight: 1))
   }
 
   private func perform(_ effects: [CounterEffect]) {

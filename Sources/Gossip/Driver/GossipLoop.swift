@@ -32,6 +32,8 @@ public final class GossipLoop: @unchecked Sendable {
   var streamsFailed = 0
   var streamsRefused = 0
   let counters: SharedCounters
+  let concurrency: SharedConcurrency
+  var concurrencyAt: UInt64 = 0
   /// Who waits for the decision on a question.
   var questions: [UInt64: @Sendable (CounterDecision) -> Void] = [:]
   var countersAt: UInt64 = 0
@@ -80,6 +82,7 @@ public final class GossipLoop: @unchecked Sendable {
     let mailbox = try Mailbox<@Sendable (GossipLoop) -> Void>()
     self.mailbox = mailbox
     counters = SharedCounters(options.me, limits: options.counters) { mailbox.post { $0.countersAt = 0 } }
+    concurrency = SharedConcurrency { mailbox.post { $0.concurrencyAt = 0 } }
     now = time.monotonic().nanoseconds
     let salt = PacketSalt.fromSystem()
     sealer = Sealer(ring: options.keys, cluster: clusterTag, salt: salt)
@@ -177,6 +180,7 @@ public final class GossipLoop: @unchecked Sendable {
       now = time.monotonic().nanoseconds
       if now >= membership.nextDeadline { perform(membership.tick(now: now)) }
       if now >= countersAt { advanceCounters() }
+      if now >= concurrencyAt { advanceConcurrency() }
       advanceFacts()
       endLateStreams()
       if !waitingToBeTold.isEmpty && (membership.isSpread || isAlone) {
@@ -190,7 +194,7 @@ public final class GossipLoop: @unchecked Sendable {
   }
 
   private func millisecondsToNext() -> Int32 {
-    var next = min(membership.nextDeadline, countersAt, facts.nextDeadline)
+    var next = min(membership.nextDeadline, countersAt, concurrencyAt, facts.nextDeadline)
     for stream in streams.values { next = min(next, stream.deadline) }
     // A device without memory will not say when it has some again.
     if isStarved { next = min(next, now + 5_000_000) }
@@ -221,6 +225,7 @@ public final class GossipLoop: @unchecked Sendable {
       do throws(ByteReadError) {
         if part.kind == .envelope { envelope = try Envelope(decoding: part.body) }
         if let counter = CounterPart(part.kind) { receiveCounters(counter, part.body, envelope) }
+        if part.kind == .concurrency { try receiveConcurrency(part.body, envelope) }
         if let fact = FactPart(rawValue: part.kind.rawValue) { receiveFacts(fact, part.body, envelope) }
         if let message = try Message(kind: part.kind.rawValue, part.body) { messages.append(message) }
       } catch { throw .malformed }

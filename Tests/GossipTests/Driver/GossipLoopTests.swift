@@ -198,6 +198,21 @@ private final class LiveNode: @unchecked Sendable {
     for node in nodes { node.stop() }
   }
 
+  @Test func requestsAtOnceAreCountedOverAllNodes() throws {
+    let nodes = try three()
+    let key: UInt64 = 5
+    for node in nodes[..<2] { #expect(node.loop.begin(key, limit: 3) == (true, true)) }
+    eventually("all know of both") { nodes.allSatisfy { $0.loop.inFlight(key) == 2 } }
+    #expect(nodes[2].loop.begin(key, limit: 2) == (false, false))
+    #expect(nodes[2].loop.begin(key, limit: 3) == (true, true))
+    nodes[0].loop.end(key)
+    eventually("one has ended") { nodes.allSatisfy { $0.loop.inFlight(key) == 2 } }
+    nodes[1].stop()
+    eventually("what a dead node had begun is over") { [0, 2].allSatisfy { nodes[$0].loop.inFlight(key) == 1 } }
+    nodes[0].stop()
+    nodes[2].stop()
+  }
+
   @Test func hostileDatagramsAndStreamsAreCountedAndNothingElse() throws {
     let nodes = try (1...2).map { try LiveNode($0) }
     for node in nodes { node.start([nodes[0].loop.address]) }

@@ -119,15 +119,19 @@ public struct ConcurrencyTable: Sendable {
     return true
   }
 
-  /// This node's counts that changed since the last call, oldest change first; at most `most`.
-  public mutating func takeChanged(most: Int) -> [ConcurrencyShare] {
-    let taken = changed.prefix(most)
-    changed.removeFirst(taken.count)
-    return taken.compactMap { key in
-      guard let slot = index.find(key) else { return nil }
-      entries[slot].isChanged = false
-      return ConcurrencyShare(key: key, begun: entries[slot].begun, ended: entries[slot].ended)
-    }
+  /// Whether counts of this node have changed since `takeChanged`.
+  public var hasChanged: Bool { !changed.isEmpty }
+
+  /// The keys of which this node's counts changed since the last call, oldest change first.
+  public mutating func takeChanged() -> [UInt64] {
+    defer { changed = [] }
+    for key in changed { if let slot = index.find(key) { entries[slot].isChanged = false } }
+    return changed
+  }
+
+  /// This node's counts of a key.
+  public func share(of key: UInt64) -> ConcurrencyShare? {
+    index.find(key).map { ConcurrencyShare(key: key, begun: entries[$0].begun, ended: entries[$0].ended) }
   }
 
   /// All of this node's counts, for who has just come.

@@ -15,6 +15,7 @@ public enum PartKind: UInt64, CaseIterable, Sendable {
   case acknowledgements = 17
   case question = 18
   case answer = 19
+  case concurrency = 20
   case verdicts = 24
   case registerEntries = 25
   case purges = 26
