@@ -24,7 +24,7 @@ FUZZERS := http1 configuration packets streams
 FUZZ_FLAGS := --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 # The parts of the integration tests that measure nothing, run once more against a sanitised gateway.
 LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/ops/leaks.supp:print_suppressions=0
-SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams
+SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams test_cluster
 
 .PHONY: help setup setup-run build run test lint format test-unit test-integration test-simulation test-asan test-tsan fuzz simulate simulate-many bench-gossip chaos bench docs clean
 .DEFAULT_GOAL := help
