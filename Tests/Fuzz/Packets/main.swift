@@ -35,6 +35,9 @@ final class Target: @unchecked Sendable {
   var now: UInt64 = 1_000_000_000
   var membership: Membership
   let counters = SharedCounters(me)
+  var concurrency = ConcurrencyExchange(table: ConcurrencyTable(keysMax: 64, membersMax: 8))
+  var facts: SharedFacts
+  let other = CounterMember(MemberID(2), generation: 1)
 
   init() {
     var options = MembershipOptions()
@@ -42,6 +45,13 @@ final class Target: @unchecked Sendable {
     options.tombstoneAge = 10_000_000_000
     let record = MemberRecord(name: "n", peer: SocketAddress(ipv4: 0x7f00_0001, port: 7946))
     membership = Membership(me: me, generation: 1, record: record, options: options, seed: 1, now: now)
+    var limits = FactLimits()
+    (limits.register.entriesMax, limits.register.bytesMax) = (64, 32 << 10)
+    (limits.log.entriesMax, limits.log.streamsMax, limits.verdicts.verdictsMax) = (64, 16, 128)
+    let time = FactTime(monotonic: now, wall: wall.nanoseconds + now)
+    facts = SharedFacts(me: me, generation: 1, isSettled: true, limits: limits, seed: 1, now: time)
+    _ = facts.setMembers([FactMember(other.id, generation: 1)], zone: "", isDraining: false, now: time)
+    _ = facts.watch([EndpointWatch(EndpointID(7), patience: 1)], now: time)
   }
 
   func datagram(_ bytes: UnsafeRawBufferPointer) {
@@ -57,14 +67,35 @@ final class Target: @unchecked Sendable {
       if let message = try? Message(kind: part.kind.rawValue, part.body) { messages.append(message) }
       if part.kind == .envelope { _ = try? Envelope(decoding: part.body) }
       if let counter = CounterPart(part.kind) {
-        _ = counters.receive(counter, Array(part.body), from: CounterMember(MemberID(2), generation: 1), now: wall.nanoseconds + now)
+        _ = counters.receive(counter, Array(part.body), from: other, now: wall.nanoseconds + now)
       }
+      if part.kind == .concurrency { try? concurrency.receive(part.body, from: other) }
+      if let fact = FactPart(rawValue: part.kind.rawValue) { check(facts.receive(fact, part.body, from: other.id, now: factTime)) }
     }
     check(membership.received(messages, from: stranger, now: now))
     if now >= membership.nextDeadline { check(membership.tick(now: now)) }
     _ = counters.advance(now: wall.nanoseconds + now)
+    if now >= facts.nextDeadline { check(facts.tick(now: factTime)) }
+    require(facts.register.bytes <= 40 << 10 && facts.log.count <= 64 && facts.verdicts.count <= 128, "facts grow without bound")
+    require(concurrency.table.count <= 64, "\(concurrency.table.count) keys of requests at once")
     if let fault = membership.inconsistency { fatalError(fault) }
     require(membership.members.count <= 64 && membership.relays.count <= 64, "\(membership.members.count) members")
+  }
+
+  var factTime: FactTime { FactTime(monotonic: now, wall: wall.nanoseconds + now) }
+
+  func check(_ effects: [FactEffect]) {
+    for effect in effects {
+      switch effect {
+      case .send(_, let records):
+        require(records.reduce(0) { $0 + $1.body.count + 3 } <= PacketLimits.plaintextBytesMax, "facts that fit no datagram")
+      case .exchange(let member):
+        _ = facts.question(now: factTime)
+        facts.exchangeFailed(with: member)
+      case .drop(let summary): facts.dropped(summary, now: factTime)
+      case .written, .writeLost, .apply, .settled, .standings, .ticketKeys, .makeTicketKey, .clock: break
+      }
+    }
   }
 
   /// What goes out can be read by those to whom it goes.
