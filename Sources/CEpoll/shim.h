@@ -1,4 +1,4 @@
-// What Swift's Glibc overlay does not reach: epoll, eventfd, signalfd, accept4 and a few socket calls whose C forms are macros
+// What Swift's Glibc overlay does not reach: epoll, eventfd, signalfd, timerfd, accept4 and a few socket calls whose C forms are macros
 // or take unions. No logic.
 #ifndef TIDEGATE_CEPOLL_H
 #define TIDEGATE_CEPOLL_H
@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
@@ -60,6 +61,13 @@ static inline uint64_t tg_now(clockid_t clock) {
   struct timespec t;
   clock_gettime(clock, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static inline int tg_timer(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
+/// At nanoseconds of CLOCK_MONOTONIC; 0 disarms.
+static inline int tg_timer_arm(int fd, uint64_t at) {
+  struct itimerspec when = {{0, 0}, {(time_t)(at / 1000000000u), (long)(at % 1000000000u)}};
+  return timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 /// prctl(2) is variadic, which Swift cannot call.

@@ -82,13 +82,12 @@ public struct TimerWheel {
 
   private var isEmpty: Bool { firstOccupied(from: 0) == nil }
 
-  /// Milliseconds until something may be due: 0 when it is already, -1 when the wheel is empty.
-  public func millisecondsToNext(now: UInt64) -> Int32 {
+  /// When something may be due, monotonic nanoseconds; `UInt64.max` when the wheel is empty.
+  public var nextDue: UInt64 {
     let start = Int(truncatingIfNeeded: current) & (TimerWheel.slots - 1)
-    guard let slot = firstOccupied(from: start) else { return -1 }
+    guard let slot = firstOccupied(from: start) else { return .max }
     let ahead = UInt64((slot &- start) & (TimerWheel.slots - 1))
-    let due = (current &+ ahead &+ 1) &* TimerWheel.slotNanoseconds
-    return due <= now ? 0 : Int32(truncatingIfNeeded: (due &- now &+ 999_999) / 1_000_000)
+    return (current &+ ahead &+ 1) &* TimerWheel.slotNanoseconds
   }
 
   private func firstOccupied(from start: Int) -> Int? {

@@ -184,10 +184,10 @@ class Cluster(unittest.TestCase):
                 self.assertEqual(wire.request("GET", "/").status, 200)
                 return wire.socket.session_reused, wire.socket.session
         # Nodes seal with a key of their own until one is known to all.
-        wait_until(lambda: resumes(nodes[1], resumes(nodes[0], None)[1])[0], "a session of one node resumes on another", 60)
+        def everywhere(session):
+            return all(resumes(n, session)[0] for n in nodes)
         for at in nodes:
-            session = resumes(at, None)[1]
-            self.assertTrue(all(resumes(n, session)[0] for n in nodes))
+            wait_until(lambda: everywhere(resumes(at, None)[1]), "a session of one node resumes on all", 60)
         nodes[2].stop()
         nodes[2].start()
         self.agree(nodes, {"a": "alive", "b": "alive", "c": "alive"})

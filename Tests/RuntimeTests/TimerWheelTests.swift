@@ -110,7 +110,7 @@ struct TimerWheelTests {
     model.schedule(0, at: 3 * TimerWheelTests.turn)
     model.schedule(0, at: 20_000_000)
     #expect(model.advance(to: 24_000_000) == [0])
-    #expect(model.wheel.millisecondsToNext(now: 24_000_000) == -1)
+    #expect(model.wheel.nextDue == .max)
   }
 
   @Test("a deadline of 0 lets the node fall out, and it may be scheduled again before that")
@@ -132,7 +132,7 @@ struct TimerWheelTests {
     #expect(Set(model.advance(to: 44_000_000)) == [0, 2])
     model.cancel(0)
     model.cancel(0)
-    #expect(model.wheel.millisecondsToNext(now: 44_000_000) == -1)
+    #expect(model.wheel.nextDue == .max)
   }
 
   @Test("deadlines beyond a turn are kept", arguments: [1, 2, 5, 100] as [UInt64])
@@ -172,14 +172,13 @@ struct TimerWheelTests {
   @Test("the wait reaches to the next slot that holds a node and no further")
   func waits() {
     let model = ModelledWheel(2, now: 1_000_000_000)
-    #expect(model.wheel.millisecondsToNext(now: model.now) == -1)
+    #expect(model.wheel.nextDue == .max)
     model.schedule(0, at: model.now + 100_000_000)
-    let wait = model.wheel.millisecondsToNext(now: model.now)
-    #expect((100...104).contains(wait))
+    let due = model.wheel.nextDue
+    #expect((model.now + 100_000_000...model.now + 104_000_000).contains(due))
     model.schedule(1, at: model.now + 40_000_000)
-    #expect((40...44).contains(model.wheel.millisecondsToNext(now: model.now)))
-    #expect(model.wheel.millisecondsToNext(now: model.now + 60_000_000) == 0)
-    model.advance(to: model.now + UInt64(wait) * 1_000_000)
+    #expect((model.now + 40_000_000...model.now + 44_000_000).contains(model.wheel.nextDue))
+    model.advance(to: due)
     #expect(model.deadlines == [0, 0])
   }
 
@@ -198,13 +197,13 @@ struct TimerWheelTests {
       case 5: random.below(2) == 0 ? model.cancel(index) : model.schedule(index, at: 0)
       case 6:
         // Whoever waits as long as the wheel says sleeps through no deadline.
-        let wait = model.wheel.millisecondsToNext(now: model.now)
-        if wait >= 0 { model.advance(to: model.now + UInt64(wait) * 1_000_000) }
+        let due = model.wheel.nextDue
+        if due < .max { model.advance(to: max(due, model.now)) }
       default: model.advance(to: model.now + some())
       }
     }
     model.advance(to: model.now + 6 * TimerWheelTests.turn)
     #expect(model.deadlines.allSatisfy { $0 == 0 })
-    #expect(model.wheel.millisecondsToNext(now: model.now) == -1)
+    #expect(model.wheel.nextDue == .max)
   }
 }

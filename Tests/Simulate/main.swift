@@ -57,12 +57,13 @@ struct Figures: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Takes the figures of gossip that bench/README.md keeps.")
   @Flag(help: "A hundredth of the work: for a look, not for the record.") var short = false
   @Option(help: "membership, counters or all.") var of = "all"
+  @Option(help: "Only figures whose names contain this.") var named = ""
 
   func run() throws {
     guard let figures = ["membership": GossipFigure.membership, "counters": GossipFigure.counters, "all": GossipFigure.all][of] else {
       throw ValidationError("no figures of `\(of)`; membership, counters or all")
     }
-    for figure in figures {
+    for figure in figures where named.isEmpty || figure.name.contains(named) {
       let result = figure.take(short)
       say("\(figure.name): \(result.text); \(figure.bar): \(result.holds ? "holds" : "MISSED")")
     }

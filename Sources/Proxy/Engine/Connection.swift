@@ -8,7 +8,7 @@ typealias ConnectionRef = UnsafeMutablePointer<Connection>
 
 /// What a descriptor is.
 enum Role: UInt8 {
-  case free, listener, downstream, upstream, mailbox
+  case free, listener, downstream, upstream, mailbox, timer
   /// Watched for another owner (a resolver's sockets).
   case foreign
 }

@@ -43,6 +43,7 @@ public final class Worker: @unchecked Sendable {
   public let metrics: EngineMetrics
   let loop: EventLoop
   let mailbox: Mailbox<@Sendable (Worker) -> Void>
+  private var timer: LoopTimer
   let pool = BufferPool()
   /// `headroom` bytes for a rewritten head, then what was received.
   let receive: Bytes
@@ -104,6 +105,7 @@ public final class Worker: @unchecked Sendable {
     metrics = options.metrics
     loop = try EventLoop()
     mailbox = try Mailbox()
+    timer = try LoopTimer()
     let buffer = Bytes.allocate(capacity: Worker.headroom + Worker.receiveBytes + 64)
     receive = buffer + Worker.headroom
     receiveEnd = buffer + Worker.headroom + Worker.receiveBytes
@@ -130,9 +132,14 @@ public final class Worker: @unchecked Sendable {
     c.pointee.fd = mailbox.descriptor
     c.pointee.role = .mailbox
     loop.add(mailbox.descriptor, events: EventLoop.readable, token: c.token)
+    let clock = connections.take()
+    clock.pointee.fd = timer.descriptor
+    clock.pointee.role = .timer
+    loop.add(timer.descriptor, events: EventLoop.readable | EventLoop.edgeTriggered, token: clock.token)
   }
 
   deinit {
+    timer.close()
     loop.close()
     (receive - Worker.headroom).deallocate()
     scratch.deallocate()
@@ -196,7 +203,8 @@ public final class Worker: @unchecked Sendable {
       lastBatch = n
       if n > 0 { return n }
     }
-    lastBatch = loop.wait(milliseconds: wheel.millisecondsToNext(now: now))
+    timer.wake(at: wheel.nextDue, now: now)
+    lastBatch = loop.wait(milliseconds: -1)
     return lastBatch
   }
 
@@ -221,7 +229,7 @@ public final class Worker: @unchecked Sendable {
     case .listener: accept(c)
     case .mailbox: for work in mailbox.take() { work(self) }
     case .foreign: foreign[c.pointee.fd]?(ready)
-    case .free: break
+    case .timer, .free: break  // the deadlines themselves are looked at in every turn
     }
   }
 
