@@ -96,7 +96,7 @@ simulate-many: setup-run ## SEEDS (default 1000) fresh lives, until one goes wro
 	@$(SWIFT) build -c release --product simulate
 	@.build/release/simulate many --count $(SEEDS)
 
-bench-gossip: setup-run ## the figures of gossip, in simulation (about ten minutes; see bench/README.md)
+bench-gossip: setup-run ## the figures of gossip, simulated and on real processes (about twelve minutes; see bench/README.md)
 	@$(SWIFT) build -c release --product simulate
 	@.build/release/simulate consume
 	@.build/release/simulate figures

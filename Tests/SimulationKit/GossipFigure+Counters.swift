@@ -8,7 +8,7 @@ extension GossipFigure {
   /// What a limit over all nodes admits.
   public static let counters: [GossipFigure] =
     [3, 10, 50].flatMap { nodes in [10, 100, 10_000].map { steady(nodes, UInt32($0)) } } + [3, 10, 50].map(killing)
-    + [3, 10, 50].map(partition) + [20, 80, 200].map { distance(UInt64($0)) } + [10, 30, 100, 300].map(traffic)
+    + [3, 10, 50].map(partition) + [20, 80, 200].map { distance(UInt64($0)) } + [10, 30, 100].map(traffic)
 
   /// 1 % of ten windows, or one request.
   private static func isWithin(_ error: Double, _ limit: UInt32, share: Double, windows: Double) -> Bool {
@@ -137,7 +137,7 @@ extension GossipFigure {
       limits.rowsMax = 1 << 20
       // The first second is the nodes' start, in which they ask instead of deciding.
       let count = short ? min(nodes, 10) : nodes
-      let seconds = nodes > 200 ? 0.1 : short || nodes > 50 ? 0.3 : 1.0
+      let seconds = short || nodes > 50 ? 0.3 : 1.0
       var s = CounterSimulation(
         seed: 1, nodes: count, policy: .bucket(1_000, per: second, burst: 1_000)!, load: 20_000 * Double(count), keys: 10_000,
         limits: limits)

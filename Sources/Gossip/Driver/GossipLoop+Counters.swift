@@ -79,7 +79,7 @@ extension GossipLoop {
   /// The members have changed: who owns what may have changed with them.
   func tellCounters() {
     var list = [CounterMember(membership.me, generation: membership.version.generation, weight: weight(membership.record))]
-    for member in membership.members where member.isPresent {
+    for member in fellows {
       list.append(CounterMember(member.id, generation: member.version.generation, weight: weight(member.record)))
     }
     counters.setMembers(list, now: time.wall().nanoseconds)
@@ -128,7 +128,7 @@ extension GossipLoop {
     let (bodies, next) = concurrency.advance(now: now)
     concurrencyAt = next
     if bodies.isEmpty { return }
-    for member in membership.members where member.isPresent {
+    for member in fellows {
       let envelope = envelope(to: member.id)
       for body in bodies {
         var packer = PartPacker()

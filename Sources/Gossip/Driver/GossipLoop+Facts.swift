@@ -62,11 +62,11 @@ extension GossipLoop {
 
   /// The members have changed, or what this node says of itself.
   func tellFacts() {
-    let others = membership.members.filter(\.isPresent).map {
+    let others = fellows.map {
       FactMember($0.id, generation: $0.version.generation, zone: $0.record.zone, isDraining: $0.record.isDraining)
     }
     let record = membership.record
-    perform(facts.setMembers(others, zone: record.zone, isDraining: record.isDraining || membership.isLeaving, now: factTime))
+    perform(facts.setMembers(others, zone: record.zone, isDraining: record.isDraining, now: factTime))
   }
 
   func advanceFacts() {

@@ -146,8 +146,15 @@ public final class GossipLoop: @unchecked Sendable {
     tellFacts()
   }
 
-  /// Says goodbye to all; `onNotice(.left)` follows.
-  public func leave() { perform(membership.leave(now: now)) }
+  /// Says goodbye to all; `onNotice(.left)` follows. From now on this node counts and checks for itself.
+  public func leave() {
+    perform(membership.leave(now: now))
+    tellCounters()
+    tellFacts()
+  }
+
+  /// The others with whom this node shares counters and facts: those that are there, until it has left.
+  var fellows: [Member] { membership.isLeaving ? [] : membership.members.filter(\.isPresent) }
 
   /// Calls `done` once what there is to tell has been told to some.
   public func whenTold(_ done: @escaping @Sendable () -> Void) {

@@ -280,6 +280,25 @@ private final class LiveNode: @unchecked Sendable {
     for node in nodes { node.stop() }
   }
 
+  @Test func whoHasLeftChecksAndCountsForItself() throws {
+    let nodes = try three()
+    let endpoint = EndpointID(78)
+    for node in nodes { node.loop.post { $0.watch([EndpointWatch(endpoint, patience: 3_600_000_000_000)]) } }
+    eventually("all three check it") { nodes.allSatisfy { $0.facts.standing(endpoint)?.isMine == true } }
+    for node in nodes { node.loop.post { $0.found(endpoint, isHealthy: true) } }
+    eventually("all know what they found") { nodes.allSatisfy { $0.facts.standing(endpoint)?.state == .healthy } }
+    _ = nodes[0].loop.begin(9, limit: 5)
+    eventually("the others know of a request") { nodes[2].loop.inFlight(9) == 1 }
+    nodes[2].loop.post { $0.leave() }
+    nodes[2].loop.post { $0.found(endpoint, isHealthy: false) }
+    eventually("it goes by what it finds itself") {
+      nodes[2].facts.standing(endpoint)?.state == .unhealthy && nodes[2].loop.inFlight(9) == 0
+    }
+    eventually("the others do not") { nodes[0].loop.status.members.contains { $0.id == MemberID(3) && $0.state == .left } }
+    #expect(nodes[0].facts.standing(endpoint)?.state == .healthy)
+    for node in nodes { node.stop() }
+  }
+
   @Test func ticketKeysAreTheSameEverywhere() throws {
     let nodes = try three()
     eventually("one key everywhere") { nodes.allSatisfy { $0.loop.status.facts.ticketKeys == 1 } }

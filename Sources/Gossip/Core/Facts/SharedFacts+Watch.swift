@@ -85,7 +85,8 @@ extension SharedFacts {
     (areRanksDue, areStandingsDue) = (false, false)
     if watched.isEmpty { return }
     let time = milliseconds(now)
-    let live = members.filter { $0.zone == zone && !$0.isDraining }.map(\.id) + (isDraining ? [] : [me])
+    let others = members.filter { $0.zone == zone && !$0.isDraining }.map(\.id)
+    let live = isDraining && !others.isEmpty ? others : others + [me]
     let blindNow = verdicts.blind(among: live, at: time)
     let isReranked = isRanked || blindNow != blind
     blind = blindNow
