@@ -31,6 +31,7 @@ enum ClusterMetrics {
       counter(
         "tidegate_gossip_writes_lost_total", "Writes of this node overtaken by others that had not seen them.",
         status.facts.counts.writesLost),
+      counter("tidegate_gossip_facts_malformed_total", "Shared facts that could not be read.", status.facts.counts.malformed),
       counter("tidegate_gossip_resyncs_total", "Times purges were missed that nobody could tell any more.", status.facts.counts.resyncs),
       counter(
         "tidegate_gossip_stamps_refused_total", "Facts stamped too far ahead of this node's time.",

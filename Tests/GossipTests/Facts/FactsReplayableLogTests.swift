@@ -186,6 +186,5 @@ import Testing
     let all = told.flatMap { $0 }
     #expect(all == Array(entries[4...].reversed().prefix(all.count)) && !told[0].isEmpty)
     for message in told { #expect(message.map { FactBatch.bytes(of: $0) }.reduce(0, +) <= 60) }
-    #expect(origin.log.summary.holds(entries[0].stream, 9) && !origin.log.summary.holds(entries[0].stream, 10))
   }
 }

@@ -16,8 +16,10 @@ public struct ConcurrencyExchange: Sendable {
 
   public private(set) var table: ConcurrencyTable
   private var peers: [CounterMember] = []
-  /// Keys that are being told, and how often still; the oldest change first.
-  private var telling: [(key: UInt64, left: Int)] = []
+  /// Keys that are being told, the oldest first.
+  private var telling: [UInt64] = []
+  /// How often each is still to be told; for look-ups only.
+  private var left: [UInt64: Int] = [:]
   private var tellAt: UInt64 = 0
   private var refreshAt: UInt64 = 0
 
@@ -44,12 +46,12 @@ public struct ConcurrencyExchange: Sendable {
   }
 
   private mutating func tellAll() {
-    for share in table.own { note(share.key) }
+    for share in table.own { note(share.key, ConcurrencyExchange.tellings) }
   }
 
-  private mutating func note(_ key: UInt64) {
-    if let at = telling.firstIndex(where: { $0.key == key }) { telling.remove(at: at) }
-    telling.append((key, ConcurrencyExchange.tellings))
+  private mutating func note(_ key: UInt64, _ tellings: Int) {
+    let before = left.updateValue(max(tellings, left[key] ?? 0), forKey: key)
+    if before == nil { telling.append(key) }
   }
 
   /// What each of the other members is to be told now: bodies of parts.
@@ -57,17 +59,15 @@ public struct ConcurrencyExchange: Sendable {
   public mutating func advance(now: UInt64) -> [[UInt8]] {
     if now >= refreshAt {
       refreshAt = now &+ ConcurrencyExchange.refreshEvery
-      for share in table.own where share.begun != share.ended && !telling.contains(where: { $0.key == share.key }) {
-        telling.append((share.key, 1))
-      }
+      for share in table.own where share.begun != share.ended { note(share.key, 1) }
     }
     guard now >= tellAt, hasNews else { return [] }
     tellAt = now &+ max(ConcurrencyExchange.tellEvery, UInt64(peers.count) &* ConcurrencyExchange.perMember)
-    for key in table.takeChanged() { note(key) }
+    for key in table.takeChanged() { note(key, ConcurrencyExchange.tellings) }
     var bodies: [[UInt8]] = []
     var writer = ByteWriter(limit: ConcurrencyExchange.bodyBytesMax)
-    for each in telling {
-      guard let share = table.share(of: each.key) else { continue }
+    for key in telling {
+      guard let share = table.share(of: key) else { continue }
       let mark = writer.count
       share.encode(into: &writer)
       if !writer.isOverflowed { continue }
@@ -77,7 +77,11 @@ public struct ConcurrencyExchange: Sendable {
       share.encode(into: &writer)
     }
     if writer.count > 0 { bodies.append(writer.bytes) }
-    telling = telling.compactMap { $0.left > 1 ? ($0.key, $0.left - 1) : nil }
+    telling = telling.filter { key in
+      let rest = (left[key] ?? 1) - 1
+      left[key] = rest > 0 ? rest : nil
+      return rest > 0
+    }
     return bodies
   }
 

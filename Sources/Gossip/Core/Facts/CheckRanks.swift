@@ -19,20 +19,17 @@ public enum CheckRanks {
     return best.map(\.member)
   }
 
-  /// The endpoints that a node checks: those in whose rank it is among the first `checkers`, or among as many that are not blind.
+  /// Whether a node checks an endpoint: it is among the first `checkers` in rank, or among as many that are not blind.
   ///
   /// - Parameters:
-  ///   - members: the live nodes of the zone that are not draining, this one included.
-  ///   - blind: those among them whose verdicts do not count at present. They go on checking, so that they notice when they see again,
-  ///     and the next in rank check beside them.
+  ///   - members: the live nodes of the zone that are not draining.
+  ///   - seeing: those among them that are not blind. The others go on checking, so that they notice when they see again, and the next in
+  ///     rank check beside them.
   ///   - checkers: nodes per endpoint.
-  public static func assignments(
-    of me: MemberID, _ endpoints: [EndpointID], members: [MemberID], blind: [MemberID] = [], checkers: Int
-  ) -> [EndpointID] {
-    let seeing = blind.isEmpty ? members : members.filter { !blind.contains($0) }
-    return endpoints.filter { endpoint in
-      if first(checkers, of: members, for: endpoint).contains(me) { return true }
-      return !blind.isEmpty && first(checkers, of: seeing, for: endpoint).contains(me)
-    }
+  public static func checks(
+    _ me: MemberID, _ endpoint: EndpointID, members: [MemberID], seeing: [MemberID], checkers: Int
+  ) -> Bool {
+    first(checkers, of: members, for: endpoint).contains(me)
+      || seeing.count < members.count && first(checkers, of: seeing, for: endpoint).contains(me)
   }
 }

@@ -117,11 +117,6 @@ public struct LogSummary: Equatable, Sendable {
   /// In the order of streams.
   public var lines: [Line]
 
-  /// Whether the sender has an entry: for the answer to a purge that lists who has applied it.
-  public func holds(_ stream: StreamID, _ sequence: UInt64) -> Bool {
-    lines.first { $0.stream == stream }?.known.contains(sequence) ?? false
-  }
-
   public func encode(into writer: inout ByteWriter) {
     writer.writeVarint(position.generation)
     writer.writeVarint(position.revision)

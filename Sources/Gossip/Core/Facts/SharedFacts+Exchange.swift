@@ -42,7 +42,6 @@ extension SharedFacts {
       counts.malformed += 1
       return nil
     }
-    counts.exchangesAnswered += 1
     var mine: ExchangeFlags = isStale ? .isStale : []
     let isWhole = flags.contains(.isStale)
     if isWhole { mine.insert(.isWhole) }

@@ -108,9 +108,7 @@ extension SharedFacts {
   private mutating func rank(_ i: Int, _ live: [MemberID], _ seeing: [MemberID]) {
     let endpoint = watched[i].watch.endpoint
     watched[i].checkers = CheckRanks.first(limits.verdicts.checkers, of: seeing, for: endpoint)
-    // A blind one goes on checking, so that it notices when it sees again. A node that drains checks for itself what nobody else does.
-    let mayCheck = watched[i].checkers.contains(me)
-    watched[i].isAssigned = mayCheck || CheckRanks.first(limits.verdicts.checkers, of: live, for: endpoint).contains(me)
+    watched[i].isAssigned = CheckRanks.checks(me, endpoint, members: live, seeing: seeing, checkers: limits.verdicts.checkers)
   }
 
   /// Those whose turn it is may not know the endpoint, or not run its checks: then whoever needs to know checks for itself.

@@ -116,11 +116,9 @@ struct Difference: Sendable {
 public struct FactCounts: Sendable, Equatable {
   public var exchanges = 0
   public var exchangesFailed = 0
-  public var exchangesAnswered = 0
   public var malformed = 0
   public var writesLost = 0
   public var resyncs = 0
-  public var toldRecords = 0
 
   public init() {}
 }
@@ -302,7 +300,6 @@ public struct SharedFacts: Sendable {
       let chosen = rest.remove(at: Int(random.below(UInt64(rest.count))))
       let records = takeNews(tellings: tellings)
       if records.isEmpty { return }
-      counts.toldRecords += records.count
       effects.append(.send(chosen, records))
     }
   }
