@@ -8,7 +8,7 @@ extension GossipFigure {
   /// What a limit over all nodes admits.
   public static let counters: [GossipFigure] =
     [3, 10, 50].flatMap { nodes in [10, 100, 10_000].map { steady(nodes, UInt32($0)) } } + [3, 10, 50].map(killing)
-    + [3, 10, 50].map(partition) + [20, 80, 200].map { distance(UInt64($0)) } + [10, 30, 100].map(traffic)
+    + [3, 10, 50].map(partition) + [20, 80, 200].map { distance(UInt64($0)) } + [10, 30, 100, 300, 1_000].map(traffic)
 
   /// 1 % of ten windows, or one request.
   private static func isWithin(_ error: Double, _ limit: UInt32, share: Double, windows: Double) -> Bool {

@@ -28,7 +28,18 @@ struct FirstJoin {
 }
 
 extension GossipLoop {
-  static func listen(_ address: SocketAddress) throws(SystemFault) -> Int32 {
+  /// Binds the socket for datagrams and the listener for streams to one port. Where the kernel chooses it, what it has free for datagrams
+  /// may be taken for streams: then it chooses again.
+  static func bind(_ address: SocketAddress) throws -> (DatagramSocket, listener: Int32) {
+    for _ in 0..<15 where address.port == 0 {
+      let socket = try DatagramSocket(bind: address)
+      do throws(SystemFault) { return (socket, try listen(socket.address)) } catch { if error.code != EADDRINUSE { throw error } }
+    }
+    let socket = try DatagramSocket(bind: address)
+    return (socket, try listen(socket.address))
+  }
+
+  private static func listen(_ address: SocketAddress) throws(SystemFault) -> Int32 {
     let descriptor = tg_socket(address.domain, Int32(SOCK_STREAM.rawValue))
     guard descriptor >= 0 else { throw SystemFault(call: "socket") }
     var one: Int32 = 1

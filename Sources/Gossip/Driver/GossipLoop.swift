@@ -75,9 +75,8 @@ public final class GossipLoop: @unchecked Sendable {
     limits = options.limits
     ring = options.keys
     clusterTag = ClusterTag(name: options.cluster)
-    socket = try DatagramSocket(bind: options.bind)
+    (socket, listener) = try GossipLoop.bind(options.bind)
     address = socket.address
-    listener = try GossipLoop.listen(socket.address)
     loop = try EventLoop()
     let mailbox = try Mailbox<@Sendable (GossipLoop) -> Void>()
     self.mailbox = mailbox

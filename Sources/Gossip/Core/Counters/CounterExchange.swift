@@ -85,11 +85,15 @@ public struct CounterExchange: Sendable {
   /// Bytes of answers that may be sent now: askers are many, and their flood must not silence what this node tells.
   var answerTokens: Int
   private var refilled: UInt64 = 0
+  /// Not after the next time at which something is due at a peer: with a thousand of them looking at each is for then only.
+  private var peersAt: UInt64 = 0
 
   /// Nanoseconds that acknowledgements wait for a batch to ride on.
   static let acknowledgeWithin: UInt64 = 10_000_000
   /// The least time until a batch is told again.
   static let repeatAfter: UInt64 = 50_000_000
+  /// The least time between two looks at all peers.
+  static let lookAgainAfter: UInt64 = 500_000
   /// Batches are told again for as long as their slices are merged.
   static let giveUpAfter: UInt64 = 1_000_000_000
   /// A member too far to be asked is tried again after this.
@@ -114,6 +118,7 @@ public struct CounterExchange: Sendable {
     let isFirst = peers.isEmpty || (peers.count == 1 && store.isEmpty)
     let added = store.setMembers(list, me: me, now: now)
     let before = peers
+    peersAt = 0
     peers = []
     for member in list.sorted(by: { $0.id < $1.id }) where peers.last?.member.id != member.id {
       if var old = before.first(where: { $0.member.id == member.id && $0.member.generation == member.generation }) {
@@ -131,9 +136,15 @@ public struct CounterExchange: Sendable {
       return
     }
     for peer in added where peer < peers.count && peers[peer].member.id != me && peers[peer].lastHeard == now {
-      peers[peer].readyAt = now + CounterExchange.settleFor
-      setReady(peer, false, &store)
+      settleAgain(peer, &store, now)
     }
+  }
+
+  /// Stands in for a peer for a while.
+  mutating func settleAgain(_ peer: Int, _ store: inout some CounterStore, _ now: UInt64) {
+    peers[peer].readyAt = now + CounterExchange.settleFor
+    noteDue(peers[peer].readyAt)
+    setReady(peer, false, &store)
   }
 
   mutating func setReady(_ peer: Int, _ isReady: Bool, _ store: inout some CounterStore) {
@@ -153,14 +164,29 @@ public struct CounterExchange: Sendable {
 
   /// When `advance` has something to do, wall nanoseconds.
   public func nextDeadline(_ store: some CounterStore) -> UInt64 {
-    var next = min(store.nextFlush, questions.nextDeadline)
-    if startedUntil > 0 { next = min(next, startedUntil) }
-    for peer in peers {
-      next = min(next, peer.acknowledgeAt)
-      for flight in peer.flights { next = min(next, flight.nextTelling) }
-      if !peer.isReady && peer.readyAt > 0 { next = min(next, peer.readyAt) }
+    let next = min(store.nextFlush, questions.nextDeadline, peersAt)
+    return startedUntil > 0 ? min(next, startedUntil) : next
+  }
+
+  mutating func noteDue(_ time: UInt64) { peersAt = min(peersAt, time) }
+
+  private func nextOfPeers() -> UInt64 {
+    var next = UInt64.max
+    for peer in peers.indices where peers[peer].member.id != me {
+      next = min(next, peers[peer].acknowledgeAt)
+      if peers[peer].readyAt > 0 { next = min(next, peers[peer].readyAt) }
+      guard let oldest = peers[peer].flights.first else { continue }
+      next = min(next, oldest.firstSent + CounterExchange.giveUpAfter)
+      if peers[peer].isReady { next = min(next, doubtAt(peers[peer], oldest)) }
+      for flight in peers[peer].flights.indices { next = min(next, peers[peer].flights[flight].nextTelling) }
     }
     return next
+  }
+
+  /// When a peer that has acknowledged nothing since is no longer counted on.
+  private func doubtAt(_ peer: borrowing CounterPeer, _ oldest: borrowing CounterPeer.Flight) -> UInt64 {
+    let patience = max(CounterExchange.repeatAfter + CounterExchange.acknowledgeWithin, 3 * peer.roundTrip)
+    return max(oldest.firstSent, peer.lastHeard) + patience
   }
 
   // MARK: Sending
@@ -169,11 +195,20 @@ public struct CounterExchange: Sendable {
   public mutating func advance(_ store: inout some CounterStore, now: UInt64) -> [CounterEffect] {
     var effects: [CounterEffect] = []
     refill(now)
-    settle(&store, now)
+    if startedUntil > 0, startedUntil <= now {
+      startedUntil = 0
+      store.setStarting(false)
+    }
+    let isDue = peersAt <= now
+    if isDue { settle(&store, now) }
     advanceQuestions(&store, now, &effects)
-    repeatLost(now, &effects)
+    if isDue { repeatLost(now, &effects) }
     if store.nextFlush <= now { flush(&store, now, &effects) }
-    for peer in peers.indices where peers[peer].acknowledgeAt <= now { acknowledge(peer, &effects) }
+    if isDue {
+      for peer in peers.indices where peers[peer].acknowledgeAt <= now { acknowledge(peer, &effects) }
+      // What is overdue for want of bytes is looked at again soon.
+      peersAt = max(nextOfPeers(), now + CounterExchange.lookAgainAfter)
+    }
     return effects
   }
 
@@ -188,10 +223,6 @@ public struct CounterExchange: Sendable {
 
   /// Members that have come long enough ago are ready; those that leave batches unacknowledged are not.
   private mutating func settle(_ store: inout some CounterStore, _ now: UInt64) {
-    if startedUntil > 0, startedUntil <= now {
-      startedUntil = 0
-      store.setStarting(false)
-    }
     for peer in peers.indices where peers[peer].member.id != me {
       if peers[peer].readyAt > 0 {
         if now < peers[peer].readyAt { continue }
@@ -200,8 +231,7 @@ public struct CounterExchange: Sendable {
         setReady(peer, true, &store)
       }
       guard let oldest = peers[peer].flights.first else { continue }
-      let patience = max(CounterExchange.repeatAfter + CounterExchange.acknowledgeWithin, 3 * peers[peer].roundTrip)
-      if max(oldest.firstSent, peers[peer].lastHeard) + patience <= now { setReady(peer, false, &store) }
+      if doubtAt(peers[peer], oldest) <= now { setReady(peer, false, &store) }
     }
   }
 
@@ -245,6 +275,7 @@ public struct CounterExchange: Sendable {
     }
     peers[peer].flights.append(
       CounterPeer.Flight(sequence: batch.sequence, body: body, firstSent: now, nextTelling: now + wait, wait: wait))
+    noteDue(min(now + wait, doubtAt(peers[peer], peers[peer].flights[0])))
     statistics.batchesSent &+= 1
     effects.append(.send(to: peers[peer].member.id, .batch, body))
   }
@@ -306,6 +337,7 @@ public struct CounterExchange: Sendable {
     if peers[peer].received.count >= CounterAcknowledgement.sequencesMax { acknowledge(peer, &effects) }
     if !peers[peer].received.isEmpty {
       peers[peer].acknowledgeAt = min(peers[peer].acknowledgeAt, now + CounterExchange.acknowledgeWithin)
+      noteDue(peers[peer].acknowledgeAt)
     }
   }
 

@@ -172,8 +172,7 @@ extension CounterExchange {
   /// Who leaves a question unanswered and has not been heard of since is stood in for, and tried again after a while.
   private mutating func doubt(_ id: MemberID, _ store: inout some CounterStore, _ now: UInt64) {
     guard let peer = peer(id), peers[peer].lastHeard + CounterExchange.repeatAfter <= now else { return }
-    peers[peer].readyAt = now + CounterExchange.settleFor
-    setReady(peer, false, &store)
+    settleAgain(peer, &store, now)
   }
 
   mutating func answer(
