@@ -67,6 +67,7 @@ extension GossipLoop {
     guard streams.count < limits.streamsMax else { return ended(address, member, .unreachable) }
     let descriptor = tg_socket(address.domain, Int32(SOCK_STREAM.rawValue))
     guard descriptor >= 0 else { return ended(address, member, .unreachable) }
+    bindSource(descriptor, to: address)
     let result = address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
     guard result == 0 || errno == EINPROGRESS else {
       close(descriptor)
@@ -75,6 +76,19 @@ extension GossipLoop {
     let talk = PeerStream(.asker, ring: ring, cluster: clusterTag, salt: .fromSystem(), content: content, bytesMax: bytesMax)
     add(descriptor, address, talk, asked: member, isConnecting: result != 0)
   }
+
+  /// Streams come from where datagrams come from, so that filters between nodes need to know one address. A port is chosen when the
+  /// connection is made (ip(7), IP_BIND_ADDRESS_NO_PORT), so that few ports are enough for many peers. Where the address cannot be had,
+  /// the kernel's choice does as well.
+  private func bindSource(_ descriptor: Int32, to peer: SocketAddress) {
+    guard !address.isUnspecified, address.domain == peer.domain else { return }
+    var one: Int32 = 1
+    setsockopt(descriptor, Int32(IPPROTO_IP), GossipLoop.bindAddressNoPort, &one, 4)
+    _ = address.withPort(0).withSockaddr { Glibc.bind(descriptor, $0, $1) }
+  }
+
+  /// IP_BIND_ADDRESS_NO_PORT of linux/in.h.
+  private static let bindAddressNoPort: Int32 = 24
 
   func acceptStreams() {
     while true {
