@@ -53,6 +53,13 @@ static inline int tg_socket(int family, int type) { return socket(family, type |
 static inline ssize_t tg_send(int fd, const void *bytes, size_t count) {
   return syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, (void *)0, 0);
 }
+static inline ssize_t tg_send2(int fd, const void *first, size_t first_count, const void *second, size_t second_count) {
+  struct iovec parts[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
+  struct msghdr message = {0};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  return syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+}
 static inline ssize_t tg_receive(int fd, void *bytes, size_t count) {
   return syscall(SYS_recvfrom, fd, bytes, count, 0, (void *)0, (void *)0);
 }

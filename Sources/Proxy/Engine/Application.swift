@@ -26,6 +26,10 @@ public enum Step {
   case forward(UnsafePointer<ForwardPlan>)
   /// Answer with a response made ready when the snapshot was compiled.
   case answer(UnsafePointer<ReadyResponse>)
+  /// Answer with a response that somebody keeps; the bytes have to stay until this turn of the loop ends.
+  case stored(StoredAnswer)
+  /// The application has taken the request by `RequestView.hold` and answers it in its own time.
+  case held
   /// Hand the whole request to the snapshot's local handler (admin, origin).
   case local
   case fault(Fault)
@@ -51,6 +55,7 @@ public struct RequestView {
   let base: Bytes
   let head: UnsafeMutablePointer<MessageHead>
   public let exchange: ExchangeRef
+  let owner: Unmanaged<Worker>
 
   /// The path without its query ("/" for an empty one).
   @inline(__always) public var path: ByteView {
@@ -60,6 +65,23 @@ public struct RequestView {
   @inline(__always) public var method: ByteView { ByteView(base + head.pointee.start, head.pointee.methodCount) }
   @inline(__always) public var authority: ByteView { ByteView(base + head.pointee.authority, head.pointee.authorityCount) }
   @inline(__always) public var listener: Int { Int(exchange.pointee.downstream?.pointee.listener ?? -1) }
+  @inline(__always) public var worker: Worker { owner.takeUnretainedValue() }
+  @inline(__always) public var knownMethod: Method { head.pointee.method }
+  /// The query with its question mark, or nothing.
+  @inline(__always) public var query: ByteView {
+    ByteView(base + head.pointee.path + head.pointee.pathCount, head.pointee.queryCount)
+  }
+  /// The port of the listener that it came to.
+  @inline(__always) public var listenerPort: UInt16 { exchange.pointee.downstream!.pointee.listenerPort }
+  @inline(__always) public var isSecure: Bool {
+    exchange.pointee.downstream!.pointee.tls != nil || exchange.pointee.downstream!.pointee.isSecure
+  }
+  /// Whether it has fields by which a cache may have to answer otherwise (`FieldID.caching`).
+  @inline(__always) public var hasCachingFields: Bool { head.pointee.has(FieldID.caching) }
+  /// Whether it has a body, or wants another protocol.
+  @inline(__always) public var isPlain: Bool { exchange.pointee.requestIsComplete && !exchange.pointee.wantsUpgrade }
+  /// Asks for `Application.responding`.
+  @inline(__always) public func watchResponse() { exchange.pointee.watchesResponse = true }
   @inline(__always) public func setRoute(_ route: Int32) { exchange.pointee.route = route }
 }
 
@@ -75,6 +97,9 @@ open class Application: @unchecked Sendable {
 
   /// The words for a route index that `decide` set, for logs and metrics.
   open func routeName(_ route: Int32) -> String { "" }
+
+  /// Called with the head of a response that `RequestView.watchResponse` asked for, before the client gets it.
+  open func responding(_ exchange: ExchangeRef, _ response: ByteView, status: Int, _ worker: Worker) {}
 
   /// Called when an exchange has ended, on the worker's thread.
   open func finished(_ exchange: ExchangeRef, _ worker: Worker) {}

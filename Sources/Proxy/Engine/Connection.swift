@@ -11,6 +11,8 @@ enum Role: UInt8 {
   case free, listener, downstream, upstream, mailbox, timer
   /// Watched for another owner (a resolver's sockets).
   case foreign
+  /// No descriptor: stands where a client would, for a request of the gateway's own.
+  case inner
 }
 
 /// What is spoken on a connection now.
@@ -69,6 +71,9 @@ struct Connection {
   var tls: OpaquePointer?
   var http2: UnsafeMutablePointer<HTTP2Session>?
   var exchange: ExchangeRef?
+  /// Of an inner connection: who gets the response, and whether the client it stands for spoke TLS.
+  var sink: Unmanaged<ResponseSink>?
+  var isSecure = false
   var timer = TimerNode()
   // Downstream: the client's address (PROXY protocol and trusted hops applied), as text too.
   var peer = SocketAddress.unknown

@@ -43,6 +43,8 @@ public struct Exchange {
   var upstreamHeld = 0
   /// A local handler's request body.
   var collected = ByteQueue()
+  /// Field lines that the application adds to the response, as HTTP/1 text.
+  var added = ByteQueue()
   var reply: Unmanaged<LocalReply>?
 
   // Progress.
@@ -67,6 +69,8 @@ public struct Exchange {
   /// A kept connection died under it: the next attempt makes a new one.
   var avoidsKept = false
   var isLocal = false
+  /// The application wants to see the head of the response before the client does.
+  var watchesResponse = false
   var isFinished = false
   var minor: UInt8 = 1
   /// Whom trusted hops name as the client; nil: the connection's peer.
@@ -76,6 +80,8 @@ public struct Exchange {
   // Retries.
   public internal(set) var attempts: UInt8 = 0
   var tried = TriedEndpoints()
+  /// The one endpoint that it is for, by its id; 0: any of its pool.
+  var pinned: UInt64 = 0
   var hashKey: UInt64 = 0
   var pool: UpstreamPoolRef?
   var endpoint: EndpointRef?

@@ -112,7 +112,7 @@ extension Worker {
   private func putHop(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int, trusted: Bool) -> Int {
     let head = request
     let c = x.pointee.downstream!
-    let secure = c.pointee.tls != nil
+    let secure = c.pointee.tls != nil || c.pointee.isSecure
     var o = putVia(x, out, at)
     if forwarding.mode != .off {
       o = trusted ? putTrustedFields(c, p, out, o, secure: secure) : putForwardedFields(c, p, out, o, secure: secure)
@@ -132,8 +132,9 @@ extension Worker {
   private func putVia(_ x: ExchangeRef, _ out: Bytes, _ at: Int) -> Int {
     let o = put(out, at, forwarding.requestVia, forwarding.requestLeadCount)
     if forwarding.requestViaCount > 0 {
-      let old = x.pointee.downstreamID != 0 || x.pointee.minor == 0
-      if x.pointee.downstreamID != 0 { out[at &+ 5] = 0x32 }
+      let isHTTP2 = x.pointee.downstreamID > 0
+      let old = isHTTP2 || x.pointee.minor == 0
+      if isHTTP2 { out[at &+ 5] = 0x32 }
       if old { out[at &+ 7] = 0x30 }
     }
     return o

@@ -58,6 +58,7 @@ public final class LocalReply {
   var received: (([UInt8]) -> Void)?
   /// Called when a blocked stream can take more.
   var writable: (() -> Void)?
+  private var gone: (() -> Void)?
 
   init(_ worker: Worker, _ exchange: ExchangeRef) {
     self.worker = worker
@@ -69,6 +70,15 @@ public final class LocalReply {
     exchange = nil
     received = nil
     writable = nil
+  }
+
+  /// Calls `action` once when the exchange has ended otherwise than by this reply's doing, or also by it.
+  public func whenGone(_ action: @escaping () -> Void) { gone = action }
+
+  func tellGone() {
+    guard let action = gone else { return }
+    gone = nil
+    action()
   }
 
   /// False once the client has gone or the response is complete.

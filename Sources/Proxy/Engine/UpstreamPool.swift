@@ -79,6 +79,13 @@ extension UnsafeMutablePointer where Pointee == UpstreamPool {
     }
   }
 
+  /// The slot of a listed endpoint.
+  func slot(of id: UInt64) -> Int32? {
+    for i in 0..<pointee.balancer.endpoints.slots
+    where pointee.balancer.endpoints.states[i].id == id && pointee.balancer.endpoints.states[i].presence == .listed { return Int32(i) }
+    return nil
+  }
+
   @inline(__always)
   func endpoint(_ slot: Int32) -> EndpointRef { pointee.slots[Int(slot)]! }
 

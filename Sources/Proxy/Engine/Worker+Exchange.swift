@@ -10,7 +10,7 @@ extension Worker {
 
   /// A new exchange for the request that `request` describes at `p`; `k` bytes of head are kept with it.
   @inline(__always)
-  func makeExchange(_ c: ConnectionRef, _ p: Bytes, _ k: Int) -> ExchangeRef {
+  func makeExchange(_ c: ConnectionRef, _ p: Bytes, _ k: Int, isInner: Bool = false) -> ExchangeRef {
     let x = exchanges.take()
     let skip = request.pointee.start
     x.pointee.downstream = c
@@ -28,6 +28,7 @@ extension Worker {
     x.pointee.started = now
     x.pointee.downstreamProgress = now
     x.pointee.bytesReceived = k
+    if isInner { return x }
     x.pointee.requestID = (random.next(), random.next())
     x.pointee.trace = x.pointee.requestID
     x.pointee.snapshot = live
@@ -59,17 +60,21 @@ extension Worker {
       fail(x, .bodyTooLarge)
       return 0
     }
-    let view = RequestView(base: p, head: request, exchange: x)
+    let view = RequestView(base: p, head: request, exchange: x, owner: .passUnretained(self))
     let step = live!.pointee.application._withUnsafeGuaranteedRef { $0.decide(view) }
     if case .forward(let plan) = step {
       x.pointee.plan = plan
       return beginForward(x, p, available)
     }
+    if case .held = step { return 0 }  // it may have been answered by now
     if request.pointee.has(FieldID.traceparent) { _ = keepsTrace(x, p) }  // for the log
     switch step {
     case .forward: break
     case .answer(let ready):
       answer(x, ready)
+    case .stored(let stored):
+      answer(x, stored)
+    case .held: break
     case .local:
       beginLocal(x)
     case .fault(let fault):
@@ -220,6 +225,7 @@ extension Worker {
     x.pointee.fault = fault
     cells.add(metrics.faults[fault], 1)
     dropUpstream(x)
+    if x.pointee.downstreamID < 0 { return offerEnd(x, fault) }
     if x.pointee.responseHeadSent { return breakOff(x) }
     if fault.closesDownstream { x.pointee.keepsDownstream = false }
     let status = fault.status
@@ -245,7 +251,7 @@ extension Worker {
   func abandon(_ x: ExchangeRef) {
     dropUpstream(x)
     x.pointee.keepsDownstream = false
-    if !x.pointee.responseIsComplete { cells.add(metrics.requestsAborted, 1) }
+    if !x.pointee.responseIsComplete && x.pointee.downstreamID >= 0 { cells.add(metrics.requestsAborted, 1) }
     detach(x)
   }
 
@@ -287,14 +293,33 @@ extension Worker {
     if x.pointee.isFinished { return }
     x.pointee.isFinished = true
     x.pointee.ended = now
-    let snapshot = x.pointee.snapshot!
-    snapshot.pointee.application._withUnsafeGuaranteedRef { $0.finished(x, self) }
+    let isInner = x.pointee.downstreamID < 0
+    if !isInner { x.pointee.snapshot!.pointee.application._withUnsafeGuaranteedRef { $0.finished(x, self) } }
     if x.pointee.isWaiting { leaveQueue(x) }
     leavePool(x)
+    if let reply = x.pointee.reply {
+      // Whoever holds the request may do something about its end: only when the exchange is no more.
+      x.pointee.reply = nil
+      reply._withUnsafeGuaranteedRef { $0.detach() }
+      defer { reply.release() }
+      release(x)
+      return reply._withUnsafeGuaranteedRef { $0.tellGone() }
+    }
+    release(x)
+  }
+
+  /// Ends an exchange that has given its place away, without a word.
+  func dissolve(_ x: ExchangeRef) {
+    x.pointee.isFinished = true
     if let reply = x.pointee.reply {
       reply._withUnsafeGuaranteedRef { $0.detach() }
       reply.release()
     }
+    release(x)
+  }
+
+  private func release(_ x: ExchangeRef) {
+    let snapshot = x.pointee.snapshot!
     if x.pointee.downstreamID != 0 { leaveHTTP2(x) } else if let c = x.pointee.downstream { c.pointee.exchange = nil }
     wheel.cancel(timer(of: x))
     x.pointee.head.release(pool)
@@ -303,6 +328,7 @@ extension Worker {
     x.pointee.downstreamOutput.release(pool)
     x.pointee.upstreamOutput.release(pool)
     x.pointee.collected.release(pool)
+    x.pointee.added.release(pool)
     exchanges.give(x)
     snapshot.pointee.exchanges &-= 1
     if snapshot.pointee.exchanges == 0 && !snapshot.pointee.isCurrent { releasesRetired = true }

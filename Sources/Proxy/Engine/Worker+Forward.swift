@@ -29,6 +29,7 @@ extension Worker {
   func attempt(_ x: ExchangeRef, _ p: Bytes?, _ available: Int) -> Int {
     let pool = x.pointee.pool!
     x.pointee.attempts &+= 1
+    if x.pointee.pinned != 0 { return attemptPinned(x, p, available, pool) }
     var slot = pool.pointee.balancer.pick(now: now, random: random.next(), key: x.pointee.hashKey, excluding: x.pointee.tried)
     // All were tried: what was refused or reset may pass at the second try.
     if slot < 0 && !x.pointee.tried.isEmpty { slot = pool.pointee.balancer.pick(now: now, random: random.next(), key: x.pointee.hashKey) }
@@ -36,7 +37,20 @@ extension Worker {
       fail(x, x.pointee.attempts > 1 ? .upstreamUnreachable : .noHealthyEndpoint)
       return 0
     }
-    let endpoint = pool.endpoint(slot)
+    return attempt(x, p, available, at: pool.endpoint(slot), pool)
+  }
+
+  /// The exchange is for one endpoint alone, be it healthy or not: whoever pinned it knows better, and tries elsewhere itself.
+  private func attemptPinned(_ x: ExchangeRef, _ p: Bytes?, _ available: Int, _ pool: UpstreamPoolRef) -> Int {
+    guard let slot = pool.slot(of: x.pointee.pinned) else {
+      fail(x, .noHealthyEndpoint)
+      return 0
+    }
+    return attempt(x, p, available, at: pool.endpoint(slot), pool)
+  }
+
+  @inline(__always)
+  private func attempt(_ x: ExchangeRef, _ p: Bytes?, _ available: Int, at endpoint: EndpointRef, _ pool: UpstreamPoolRef) -> Int {
     if pool.pointee.options.speaksHTTP2, let u = takeMultiplexed(endpoint) {
       count(x, endpoint)
       return sendHTTP2(x, u, p, available)

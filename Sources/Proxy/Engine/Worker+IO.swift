@@ -40,6 +40,22 @@ extension Worker {
     sendRest(c, p, n, w)
   }
 
+  /// Writes two pieces as one message.
+  func write(_ c: ConnectionRef, _ p: Bytes, _ n: Int, _ q: Bytes, _ m: Int) {
+    if c.pointee.tls != nil || !c.pointee.output.isEmpty {
+      write(c, p, n)
+      return write(c, q, m)
+    }
+    let w = tg_send2(c.pointee.fd, p, n, q, m)
+    if w == n &+ m { return }
+    if w < n {
+      sendRest(c, p, n, w)
+      if !c.pointee.isBroken { c.pointee.output.append(q, m, pool) }
+    } else {
+      sendRest(c, q, m, w &- n)
+    }
+  }
+
   @inline(never)
   private func sendRest(_ c: ConnectionRef, _ p: Bytes, _ n: Int, _ written: Int) {
     // A failed connection is noticed by the read that its hang-up event causes; what it cannot take is dropped with it.

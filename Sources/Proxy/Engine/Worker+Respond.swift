@@ -11,6 +11,7 @@ extension Worker {
   func sendResponseHead(_ x: ExchangeRef, _ p: Bytes, framing: BodyFraming) {
     x.pointee.responseHeadSent = true
     x.pointee.status = UInt16(truncatingIfNeeded: response.pointee.status)
+    if x.pointee.watchesResponse { showResponse(x, p) }
     if x.pointee.downstreamID != 0 { return submitHTTP2Response(x, p, framing: framing) }
     pendingHead = putResponseHead(x, p, scratch, framing: framing)
   }
@@ -58,7 +59,14 @@ extension Worker {
     }
     o = response.pointee.putFields(p, out, o, skipping: skipped)
     if x.pointee.responseChunked { o = put(out, o, "Transfer-Encoding: chunked\r\n") }
-    o = putRequestID(x, out, put(out, o, forwarding.responseVia, forwarding.responseLeadCount))
+    if !x.pointee.added.isEmpty { o = put(out, o, x.pointee.added.start, x.pointee.added.count) }
+    return putResponseEnd(x, out, o)
+  }
+
+  /// The last lines of a head for an HTTP/1 client, and the blank one.
+  @inline(__always)
+  func putResponseEnd(_ x: ExchangeRef, _ out: Bytes, _ at: Int) -> Int {
+    var o = putRequestID(x, out, put(out, at, forwarding.responseVia, forwarding.responseLeadCount))
     if !x.pointee.keepsDownstream || isDraining || !x.pointee.requestIsComplete {
       x.pointee.keepsDownstream = false
       o = put(out, o, "Connection: close\r\n")
@@ -66,6 +74,14 @@ extension Worker {
       o = put(out, o, "Connection: keep-alive\r\n")
     }
     return put(out, o, "\r\n")
+  }
+
+  @inline(never)
+  func showResponse(_ x: ExchangeRef, _ p: Bytes) {
+    x.pointee.watchesResponse = false
+    let status = response.pointee.status
+    let head = ByteView(p, response.pointee.end)
+    x.pointee.snapshot!.pointee.application._withUnsafeGuaranteedRef { $0.responding(x, head, status: status, self) }
   }
 
   /// The request's id and the end of its line.

@@ -229,7 +229,7 @@ public final class Worker: @unchecked Sendable {
     case .listener: accept(c)
     case .mailbox: for work in mailbox.take() { work(self) }
     case .foreign: foreign[c.pointee.fd]?(ready)
-    case .timer, .free: break  // the deadlines themselves are looked at in every turn
+    case .timer, .free, .inner: break  // the deadlines themselves are looked at in every turn
     }
   }
 

@@ -50,6 +50,7 @@ extension Worker {
 
   /// Takes a finished exchange off its connection.
   func leaveHTTP2(_ x: ExchangeRef) {
+    if x.pointee.downstreamID < 0 { return releaseInner(x) }
     guard let c = x.pointee.downstream, let h = c.pointee.http2 else { return }
     if let p = x.pointee.listPrevious { p.pointee.listNext = x.pointee.listNext } else { h.pointee.first = x.pointee.listNext }
     if let n = x.pointee.listNext { n.pointee.listPrevious = x.pointee.listPrevious }
@@ -177,6 +178,7 @@ extension Worker {
   /// Submits the head that `response` describes at `p`. Frames are packed at the end of the turn only: packing may close streams, hence
   /// free exchanges, and must not happen inside libnghttp2's callbacks (its programmers' guide, Remarks).
   func submitHTTP2Response(_ x: ExchangeRef, _ p: Bytes, framing: BodyFraming) {
+    if x.pointee.downstreamID < 0 { return offerHead(x, p, framing: framing) }
     let h = x.pointee.downstream!.pointee.http2!
     let count = putHTTP2Fields(x, p, interim: false)
     var source = nghttp2_data_provider()
@@ -192,6 +194,7 @@ extension Worker {
   }
 
   func submitHTTP2Interim(_ x: ExchangeRef, _ p: Bytes) {
+    if x.pointee.downstreamID < 0 { return }
     let h = x.pointee.downstream!.pointee.http2!
     let count = putHTTP2Fields(x, p, interim: true)
     nghttp2_submit_headers(
@@ -216,6 +219,7 @@ extension Worker {
       n &+= 1
     }
     if interim { return n }
+    if !x.pointee.added.isEmpty { n = putAdded(x, n) }
     if forwarding.responseViaCount > 0 {
       // "Via: 1.1 name\r\n": the value without its name and line end.
       fieldList[n] = HTTP2Fields.field("via", forwarding.responseVia + 5, forwarding.responseViaCount &- 7)
@@ -226,7 +230,35 @@ extension Worker {
     return n &+ 1
   }
 
+  /// The lines that the application adds: `Name: value`, each with its line end.
+  private func putAdded(_ x: ExchangeRef, _ at: Int) -> Int {
+    var (n, i) = (at, 0)
+    let (p, count) = (x.pointee.added.start, x.pointee.added.count)
+    while i < count {
+      var colon = i
+      while p[colon] != 0x3a { colon &+= 1 }
+      var end = colon
+      while p[end] != 13 { end &+= 1 }
+      HTTP2Fields.lower(p + i, colon &- i)
+      fieldList[n] = HTTP2Fields.field(p + i, colon &- i, p + (colon &+ 2), end &- colon &- 2)
+      n &+= 1
+      i = end &+ 2
+    }
+    return n
+  }
+
+  /// Another exchange takes the place of one whose response has not begun.
+  func replaceHTTP2(_ old: ExchangeRef, by x: ExchangeRef) {
+    let h = x.pointee.downstream!.pointee.http2!
+    x.pointee.listPrevious = old.pointee.listPrevious
+    x.pointee.listNext = old.pointee.listNext
+    if let p = x.pointee.listPrevious { p.pointee.listNext = x } else { h.pointee.first = x }
+    if let n = x.pointee.listNext { n.pointee.listPrevious = x }
+    nghttp2_session_set_stream_user_data(h.pointee.session, x.pointee.downstreamID, x)
+  }
+
   func queueHTTP2Response(_ x: ExchangeRef, _ p: Bytes, _ n: Int, end: Bool) {
+    if x.pointee.downstreamID < 0 { return offerBody(x, p, n) }
     let c = x.pointee.downstream!
     guard let h = c.pointee.http2 else { return }
     if n > 0 { x.pointee.downstreamOutput.append(p, n, pool) }
@@ -241,6 +273,7 @@ extension Worker {
   /// The whole response is queued; the stream's closing finishes the exchange. A request that is still coming is cut off
   /// (RFC 9113 §8.1).
   func completeHTTP2(_ x: ExchangeRef) {
+    if x.pointee.downstreamID < 0 { return offerEnd(x, nil) }
     x.pointee.downstreamEnded = true
     let c = x.pointee.downstream!
     enqueueFlush(c)

@@ -272,7 +272,7 @@ extension Worker {
     let sized = response.pointee.contentLength >= 0
     let bodyless = toHead || status == 204 || status == 304
     // An end that came with the head stays there for an HTTP/2 client: gRPC tells a response of trailers only by that.
-    let framing: BodyFraming = bodyless || ended && x.pointee.downstreamID != 0 ? .none : sized ? .length : .untilClose
+    let framing: BodyFraming = bodyless || ended && x.pointee.downstreamID > 0 ? .none : sized ? .length : .untilClose
     x.pointee.upstreamProgress = now
     hasten(u, u.pointee.endpoint!.pointee.pool.pointee.options.timeouts.idle)
     sendResponseHead(x, headText, framing: framing)

@@ -101,8 +101,8 @@ func scanTarget(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int, _ table: Unsa
 func fieldID(_ p: UnsafePointer<UInt8>, _ n: Int) -> UInt8 {
   switch n {
   case 4: return (UnsafeRawPointer(p).loadUnaligned(as: UInt32.self) | 0x2020_2020) == 0x7473_6f68 ? FieldID.host : 0  // "host"
-  case 2, 3, 6, 7, 9: return shortFieldID(p, n)
-  case 10...17: return longFieldID(p, n)
+  case 2, 3, 5, 6, 7, 8, 9: return shortFieldID(p, n)
+  case 10...19: return longFieldID(p, n)
   default: return 0
   }
 }
@@ -112,8 +112,13 @@ private func shortFieldID(_ p: UnsafePointer<UInt8>, _ n: Int) -> UInt8 {
   switch n {
   case 2: equalsIgnoringCase(p, 2, "te") ? FieldID.te : 0
   case 3: equalsIgnoringCase(p, 3, "via") ? FieldID.via : 0
-  case 6: equalsIgnoringCase(p, 6, "expect") ? FieldID.expect : equalsIgnoringCase(p, 6, "cookie") ? FieldID.cookie : 0
+  case 5: equalsIgnoringCase(p, 5, "range") ? FieldID.caching : 0
+  case 6:
+    equalsIgnoringCase(p, 6, "expect")
+      ? FieldID.expect
+      : equalsIgnoringCase(p, 6, "cookie") ? FieldID.cookie : equalsIgnoringCase(p, 6, "pragma") ? FieldID.caching : 0
   case 7: equalsIgnoringCase(p, 7, "upgrade") ? FieldID.upgrade : equalsIgnoringCase(p, 7, "trailer") ? FieldID.trailer : 0
+  case 8: equalsIgnoringCase(p, 8, "if-match") || equalsIgnoringCase(p, 8, "if-range") ? FieldID.caching : 0
   case 9: equalsIgnoringCase(p, 9, "forwarded") ? FieldID.forwarded : 0
   default: 0
   }
@@ -131,6 +136,11 @@ private func longFieldID(_ p: UnsafePointer<UInt8>, _ n: Int) -> UInt8 {
   case 0x7365_7571_6572_2d78: return equalsIgnoringCase(rest, n &- 8, "t-id") ? FieldID.requestID : 0  // "x-reques"
   case 0x6573_2d32_7074_7468: return equalsIgnoringCase(rest, n &- 8, "ttings") ? FieldID.http2Settings : 0  // "http2-se"
   case 0x6f63_2d79_786f_7270: return equalsIgnoringCase(rest, n &- 8, "nnection") ? FieldID.proxyConnection : 0  // "proxy-co"
+  case 0x6f63_2d65_6863_6163: return equalsIgnoringCase(rest, n &- 8, "ntrol") ? FieldID.caching : 0  // "cache-co"
+  case 0x7a69_726f_6874_7561: return equalsIgnoringCase(rest, n &- 8, "ation") ? FieldID.caching : 0  // "authoriz"
+  case 0x2d65_6e6f_6e2d_6669: return equalsIgnoringCase(rest, n &- 8, "match") ? FieldID.caching : 0  // "if-none-"
+  case 0x6669_646f_6d2d_6669: return equalsIgnoringCase(rest, n &- 8, "ied-since") ? FieldID.caching : 0  // "if-modif"
+  case 0x646f_6d6e_752d_6669: return equalsIgnoringCase(rest, n &- 8, "ified-since") ? FieldID.caching : 0  // "if-unmod"
   case 0x7265_6673_6e61_7274: return equalsIgnoringCase(rest, n &- 8, "-encoding") ? FieldID.transferEncoding : 0  // "transfer"
   case 0x7261_7772_6f66_2d78:  // "x-forwar"
     switch n {

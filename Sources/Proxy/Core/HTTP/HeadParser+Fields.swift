@@ -103,7 +103,9 @@ extension MessageHead {
           if id == FieldID.contentLength || id == FieldID.host || FieldID.hopByHop & FieldID.bit(id) != 0 { continue }
           if strncasecmp(chars(p + Int(fields[k].name)), chars(token), n) == 0 {
             fields[k].id = FieldID.named
-            seen = seen & ~FieldID.bit(id) | FieldID.bit(FieldID.named)
+            // Of the caching fields another one may be left.
+            if id != FieldID.caching { seen &= ~FieldID.bit(id) }
+            seen |= FieldID.bit(FieldID.named)
           }
         }
       }

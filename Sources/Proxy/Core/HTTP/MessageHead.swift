@@ -30,6 +30,9 @@ public enum FieldID {
   public static let expect: UInt8 = 19
   public static let trailer: UInt8 = 20
   public static let cookie: UInt8 = 21
+  /// Any field of a request by which a cache may have to answer otherwise: Cache-Control, Pragma, Authorization, Range and the
+  /// preconditions (RFC 9110 §13.1).
+  public static let caching: UInt8 = 22
 
   @inline(__always) static func bit(_ id: UInt8) -> UInt32 { 1 << UInt32(id) }
   static let hopByHop: UInt32 = 0b1_1111_1110
