@@ -56,6 +56,7 @@ struct Consume: ParsableCommand {
 struct Figures: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Takes the figures of gossip that bench/README.md keeps.")
   @Flag(help: "A hundredth of the work: for a look, not for the record.") var short = false
+  @Flag(help: "Those too that take many minutes and 15 GB of memory.") var long = false
   @Option(help: "membership, counters or all.") var of = "all"
   @Option(help: "Only figures whose names contain this.") var named = ""
 
@@ -64,6 +65,10 @@ struct Figures: ParsableCommand {
       throw ValidationError("no figures of `\(of)`; membership, counters or all")
     }
     for figure in figures where named.isEmpty || figure.name.contains(named) {
+      if figure.isLong && !long {
+        say("\(figure.name): left out; --long takes it")
+        continue
+      }
       let result = figure.take(short)
       say("\(figure.name): \(result.text); \(figure.bar): \(result.holds ? "holds" : "MISSED")")
     }

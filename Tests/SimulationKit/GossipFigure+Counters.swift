@@ -130,7 +130,8 @@ extension GossipFigure {
 
   private static func traffic(_ nodes: Int) -> GossipFigure {
     GossipFigure(
-      name: "bytes a second of the busiest node, 20,000 requests a second and node over 10,000 keys, N = \(nodes)", bar: "<= 3 MB/s"
+      name: "bytes a second of the busiest node, 20,000 requests a second and node over 10,000 keys, N = \(nodes)", bar: "<= 3 MB/s",
+      isLong: nodes >= 1_000
     ) { short in
       var limits = CounterLimits()
       limits.keysMax = 16_384

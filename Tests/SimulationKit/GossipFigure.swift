@@ -9,6 +9,8 @@ public struct GossipFigure: Sendable {
 
   public let name: String
   public let bar: String
+  /// Takes many minutes and much memory: only when it is asked for.
+  public var isLong = false
   /// Takes it; `true` for a short form of the work.
   public let take: @Sendable (Bool) -> Result
 
