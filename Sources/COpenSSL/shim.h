@@ -22,6 +22,8 @@ typedef int (*tg_servername_cb)(SSL *, int *, void *);
 typedef int (*tg_ticket_key_cb)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *, EVP_MAC_CTX *, int);
 static const uint64_t tg_ssl_options_common = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
 static const uint64_t tg_ssl_options_server = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
+// A peer link: the pre-shared key is looked up anew for each connection, so that a key that was removed opens none.
+static const uint64_t tg_ssl_options_peer = SSL_OP_NO_TICKET;
 static const long tg_ssl_modes =
   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
 static inline long tg_ssl_ctx_set_mode(SSL_CTX *c, long mode) { return SSL_CTX_set_mode(c, mode); }

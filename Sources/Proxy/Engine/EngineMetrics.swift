@@ -11,6 +11,8 @@ public struct EngineMetrics: Sendable {
   public let handshakesFull: CounterHandle
   public let handshakesResumed: CounterHandle
   public let handshakesFailed: CounterHandle
+  public let peersAccepted: CounterHandle
+  public let peersRefused: CounterHandle
   public let upstreamConnects: CounterHandle
   public let upstreamConnectFailures: CounterHandle
   public let retries: CounterHandle
@@ -33,6 +35,10 @@ public struct EngineMetrics: Sendable {
     handshakesFull = counter(handshakes, help, [("result", "full")])
     handshakesResumed = counter(handshakes, help, [("result", "resumed")])
     handshakesFailed = counter(handshakes, help, [("result", "failed")])
+    let peers = "tidegate_peer_handshakes_total"
+    let peersHelp = "TLS handshakes with whoever connects to the peer link, by result."
+    peersAccepted = counter(peers, peersHelp, [("result", "accepted")])
+    peersRefused = counter(peers, peersHelp, [("result", "refused")])
     upstreamConnects = counter("tidegate_upstream_connects_total", "Connections begun to upstream endpoints.")
     upstreamConnectFailures = counter("tidegate_upstream_connect_failures_total", "Connections to upstream endpoints that failed.")
     retries = counter("tidegate_upstream_retries_total", "Attempts beyond a request's first.")

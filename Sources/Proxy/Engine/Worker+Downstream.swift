@@ -142,7 +142,7 @@ extension Worker {
   private func continueHandshake(_ c: ConnectionRef) {
     switch handshake(c) {
     case 1:
-      cells.add(SSL_session_reused(c.pointee.tls) == 1 ? metrics.handshakesResumed : metrics.handshakesFull, 1)
+      cells.add(handshakeCounter(c, succeeded: true), 1)
       if TLSSession.negotiatedALPN(c.pointee.tls!) == .h2 {
         beginHTTP2(c, server: true)
       } else {
@@ -153,7 +153,7 @@ extension Worker {
     case 0:
       if c.pointee.sawEnd && c.pointee.drained { closeDownstream(c) }
     default:
-      cells.add(metrics.handshakesFailed, 1)
+      cells.add(handshakeCounter(c, succeeded: false), 1)
       c.pointee.sawEnd = true
       closeDownstream(c)
     }

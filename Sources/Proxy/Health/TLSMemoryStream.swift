@@ -35,7 +35,7 @@ final class TLSMemoryStream {
   func handshake() -> Progress {
     ERR_clear_error()
     let result = SSL_do_handshake(session)
-    if result == 1 { return .done }
+    if result == 1 { return TLSSession.isAcceptable(session) ? .done : .failed("the peer does not meet the terms of the peer link") }
     switch SSL_get_error(session, result) {
     case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .needsMore
     default: return .failed(TLSFault.ofSession(session).message)

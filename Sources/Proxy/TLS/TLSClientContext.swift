@@ -36,6 +36,8 @@ public final class TLSClientContext: @unchecked Sendable {
   private let verify: Bool
   /// Distinguishes this context from every other of the process, so that a session verified under other rules is never resumed.
   private let identity: UInt64
+  /// Of a context for the peer link.
+  private let peers: PeerKeys?
 
   /// - Throws: ``TLSFault`` with the file and OpenSSL's reason.
   public init(_ options: TLSClientOptions) throws(TLSFault) {
@@ -59,6 +61,20 @@ public final class TLSClientContext: @unchecked Sendable {
     context = made
     verify = options.verify
     identity = nextIdentity.wrappingAdd(1, ordering: .relaxed).newValue
+    peers = nil
+  }
+
+  /// A context for connections of the peer link: offers the first of `peers` that is in force when a session is made, by TLS 1.3 and
+  /// HTTP/2, and believes nobody who answers with a certificate.
+  ///
+  /// - Throws: ``TLSFault`` with OpenSSL's reason.
+  public init(peers: PeerKeys) throws(TLSFault) {
+    let alpn = try TLSContext.wireALPN(PeerKeys.alpn)
+    context = try peers.makeContext(server: false)
+    SSL_CTX_set_alpn_protos(context, alpn, UInt32(alpn.count))
+    verify = true
+    identity = nextIdentity.wrappingAdd(1, ordering: .relaxed).newValue
+    self.peers = peers
   }
 
   deinit { SSL_CTX_free(context) }
@@ -69,10 +85,17 @@ public final class TLSClientContext: @unchecked Sendable {
   ///   - serverName: a DNS name, sent (RFC 6066) and verified (RFC 6125), or an IP address, verified against the certificate's addresses
   ///     and not sent.
   ///   - slot: the endpoint's slot; a session found there is offered for resumption, and the one that the server issues is put there.
+  ///
+  /// A peer link uses neither: the key proves who the other is, anew each time.
   /// - Throws: ``TLSFault`` when the name cannot be one.
   public func makeSession(serverName: String, slot: TLSSessionSlot? = nil) throws(TLSFault) -> OpaquePointer {
     ERR_clear_error()
     guard let session = SSL_new(context) else { throw .queued(.configuration, "cannot make a TLS session") }
+    if let peers {
+      peers.offerFirst(on: session)
+      SSL_set_connect_state(session)
+      return session
+    }
     if !name(session, serverName) {
       SSL_free(session)
       throw .queued(.configuration, "\"\(serverName)\" is neither a host name nor an address")

@@ -68,6 +68,18 @@ public final class TLSServerContext: @unchecked Sendable {
     certificates = compiled.certificates
   }
 
+  /// A context for a listener of the peer link: who holds one of `peers` gets in, by TLS 1.3 and HTTP/2; nobody else does, and no
+  /// certificate is shown or asked for. It issues no tickets.
+  ///
+  /// - Throws: ``TLSFault`` with OpenSSL's reason.
+  public init(peers: PeerKeys) throws(TLSFault) {
+    let alpn = try TLSContext.wireALPN(PeerKeys.alpn)
+    tickets = TLSTicketKeyRing()
+    certificates = []
+    primary = try peers.makeContext(server: true)
+    TLSServerState(names: TLSNameTable([]), primary: primary, secondary: [], tickets: tickets, alpn: alpn).attach()
+  }
+
   deinit { SSL_CTX_free(primary) }
 
   /// A new session that waits for a client's hello; the caller attaches its BIO and frees it with `SSL_free`. The session keeps what it
