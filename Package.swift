@@ -36,9 +36,10 @@ let package = Package(
 
     .target(name: "Runtime", dependencies: ["CEpoll"], swiftSettings: acrossRooms),
     .target(name: "Proxy", dependencies: ["Runtime", "COpenSSL", "CNghttp2", "CCares"], swiftSettings: acrossRooms),
-    .target(name: "Gateway", dependencies: ["Runtime", "Proxy"], swiftSettings: acrossRooms),
+    .target(name: "Cache", dependencies: ["Runtime"], swiftSettings: acrossRooms),
+    .target(name: "Gateway", dependencies: ["Runtime", "Proxy", "Cache"], swiftSettings: acrossRooms),
     .target(name: "Gossip", dependencies: ["Runtime", "CEpoll", "CDatagram", "COpenSSL", "CLZ4"], swiftSettings: acrossRooms),
-    .target(name: "Node", dependencies: ["Runtime", "Proxy", "Gateway", "Gossip", "Yams"], swiftSettings: acrossRooms),
+    .target(name: "Node", dependencies: ["Runtime", "Proxy", "Cache", "Gateway", "Gossip", "Yams"], swiftSettings: acrossRooms),
     .executableTarget(
       name: "tidegate",
       dependencies: ["Node", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -46,6 +47,7 @@ let package = Package(
 
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
     .testTarget(name: "ProxyTests", dependencies: ["Proxy"]),
+    .testTarget(name: "CacheTests", dependencies: ["Cache"]),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
     .target(name: "SimulationKit", dependencies: ["Runtime", "Gossip"], path: "Tests/SimulationKit", swiftSettings: acrossRooms),
     .executableTarget(

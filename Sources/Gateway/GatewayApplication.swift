@@ -13,6 +13,8 @@ struct RoutePlan {
   var integration: Integration
   var forward: ForwardPlan
   var ready: ReadyResponse
+  /// nil: the route has no cache.
+  var cache: Unmanaged<CachePlan>?
 }
 
 /// Routes requests of HTTP APIs.
@@ -33,6 +35,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private let names: [String]
   private let observer: Unmanaged<ExchangeObserver>
   private var texts: [UnsafeMutablePointer<UInt8>] = []
+  let cache: CacheService?
   #if DEBUG
     /// Debug builds can be told to trap on `/.poison`, so that tests see what a crash does.
     private let trapsOnPoison = getenv("TIDEGATE_DEBUG_TRAP") != nil
@@ -42,8 +45,10 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   ///   - set: compiled definitions.
   ///   - upstreams: name of each upstream in the snapshot, in its order; every name that an integration uses is among them.
   ///   - observer: told of every exchange that ends.
-  public init(_ set: HTTPAPISet, upstreams: [String], observer: ExchangeObserver) {
+  ///   - cache: the node's; needed where a route has one.
+  public init(_ set: HTTPAPISet, upstreams: [String], observer: ExchangeObserver, cache: CacheService? = nil) {
     self.set = set
+    self.cache = cache
     self.observer = .passRetained(observer)
     hosts = .passUnretained(set.hosts)
     apis = .allocate(capacity: max(set.apis.count, 1))
@@ -64,6 +69,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
 
   deinit {
     for text in texts { text.deallocate() }
+    for i in 0..<planCount { plans[i].cache?.release() }
     apis.deallocate()
     plans.deallocate()
     observer.release()
@@ -71,21 +77,22 @@ public final class GatewayApplication: Application, @unchecked Sendable {
 
   private func plan(_ integration: Integration, _ upstreams: [String]) -> RoutePlan {
     switch integration {
-    case .upstream(let name, let timeout, let host):
+    case .upstream(let name, let timeout, let host, let caching):
       guard let index = upstreams.firstIndex(of: name) else { preconditionFailure("upstream \(name) was not compiled") }
       let empty = keep([])
       return RoutePlan(
         integration: .upstream,
         forward: ForwardPlan(
           upstream: Int32(index), requestTimeout: timeout ?? 0, host: host.map { keep(Array($0.utf8)) }, hostCount: host?.utf8.count ?? 0),
-        ready: ReadyResponse(head: empty, headCount: 0, body: empty, bodyCount: 0))
+        ready: ReadyResponse(head: empty, headCount: 0, body: empty, bodyCount: 0),
+        cache: cache == nil ? nil : caching.map { .passRetained(CachePlan($0)) })
     case .mock(let status, let fields, let body):
       var head = "HTTP/1.1 \(status) \(ReasonPhrase.of(status))\r\n"
       for (name, value) in fields { head += "\(name): \(value)\r\n" }
       let bytes = Array(head.utf8)
       return RoutePlan(
         integration: .mock, forward: ForwardPlan(upstream: -1),
-        ready: ReadyResponse(head: keep(bytes), headCount: bytes.count, body: keep(body), bodyCount: body.count))
+        ready: ReadyResponse(head: keep(bytes), headCount: bytes.count, body: keep(body), bodyCount: body.count), cache: nil)
     }
   }
 
@@ -117,7 +124,9 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     request.setRoute(number)
     let plan = plans + Int(number)
     switch plan.pointee.integration {
-    case .upstream: return .forward(forward(plan))
+    case .upstream:
+      guard let cache = plan.pointee.cache else { return .forward(forward(plan)) }
+      return cache._withUnsafeGuaranteedRef { decide(request, $0, forward(plan)) }
     case .mock: return .answer(ready(plan))
     }
   }
@@ -135,6 +144,11 @@ public final class GatewayApplication: Application, @unchecked Sendable {
 
   /// API and route key, such as `shop GET /products/{id}`.
   public override func routeName(_ route: Int32) -> String { route >= 0 && Int(route) < names.count ? names[Int(route)] : "" }
+
+  public override func responding(_ exchange: ExchangeRef, _ response: ByteView, status: Int, _ worker: Worker) {
+    guard exchange.pointee.route >= 0, let cache, let plan = plans[Int(exchange.pointee.route)].cache else { return }
+    plan._withUnsafeGuaranteedRef { cache.responding(exchange, response, status: status, $0) }
+  }
 
   public override func finished(_ exchange: ExchangeRef, _ worker: Worker) {
     observer._withUnsafeGuaranteedRef { $0.exchangeEnded(exchange, worker, self) }

@@ -49,8 +49,7 @@ import Testing
     #expect(
       result.warnings.map(\.description) == [
         "tidegate.yaml:2:37: cluster.peer: not in effect yet",
-        "tidegate.yaml:17:63: apis[0].routes.\"GET /products/{id}\".cache: not in effect yet",
-        "tidegate.yaml:19:1: cache: not in effect yet",
+        "tidegate.yaml:19:26: cache.disk: not in effect yet",
       ])
   }
 

@@ -40,7 +40,7 @@ import Testing
     #expect(configuration.apis.count == 1)
     #expect(configuration.apis[0].routes.map(\.key) == ["GET /products/{id}", "$default"])
     #expect(configuration.apis[0].routes[0].timeout == .seconds(5))
-    #expect(configuration.apis[0].routes[0].cache == .init(defaultTTL: .seconds(60)))
+    #expect(configuration.apis[0].routes[0].cache?.defaultTTL == .seconds(60))
     #expect(configuration.cache == .init(ramBytes: 256 << 20, diskBytes: 4 << 30))
     #expect(configuration.log == .init(access: "var/access.log", level: .info))
   }

@@ -4,14 +4,14 @@
 /// What answers a route.
 public enum Integration: Equatable, Sendable {
   /// Forwards to an upstream pool; without a timeout of its own the pool's holds.
-  case upstream(name: String, timeoutNanoseconds: UInt64?, host: String? = nil)
+  case upstream(name: String, timeoutNanoseconds: UInt64?, host: String? = nil, caching: RouteCaching? = nil)
   /// Answers by itself.
   case mock(status: Int, fields: [(String, String)], body: [UInt8])
 
   public static func == (left: Integration, right: Integration) -> Bool {
     switch (left, right) {
-    case (.upstream(let name, let timeout, let host), .upstream(let otherName, let otherTimeout, let otherHost)):
-      name == otherName && timeout == otherTimeout && host == otherHost
+    case (.upstream(let name, let timeout, let host, let caching), .upstream(let other, let otherTimeout, let otherHost, let otherCaching)):
+      name == other && timeout == otherTimeout && host == otherHost && caching == otherCaching
     case (.mock(let status, let fields, let body), .mock(let otherStatus, let otherFields, let otherBody)):
       status == otherStatus && body == otherBody && fields.elementsEqual(otherFields) { $0 == $1 }
     case (.upstream, .mock), (.mock, .upstream): false

@@ -78,7 +78,7 @@ struct HTTPAPICompiler {
 
   private mutating func check(_ integration: Integration, route: Int) {
     switch integration {
-    case .upstream(let upstream, let timeout, _):
+    case .upstream(let upstream, let timeout, _, _):
       if !upstreams.contains(upstream) { fail(.upstream(route: route), "there is no upstream \"\(upstream)\"") }
       if timeout == 0 { fail(.timeout(route: route), "a timeout of 0 would fail every request; leave it out for the upstream's own") }
     case .mock(let status, let fields, let body): checkMock(status, fields, body, route: route)

@@ -12,7 +12,7 @@ extension Configuration {
     public var routes: [Route]
     /// Not in effect yet.
     public var throttle: Throttle?
-    /// Not in effect yet.
+    /// For routes that do not say their own; nil: none.
     public var cache: RouteCache?
   }
 
@@ -24,7 +24,7 @@ extension Configuration {
     public var timeout: Duration?
     /// `Host` that the upstream sees; nil for what the upstream says.
     public var host: String?
-    /// Not in effect yet.
+    /// nil: what the API says.
     public var cache: RouteCache?
     /// Not in effect yet.
     public var throttle: Throttle?
@@ -49,8 +49,23 @@ extension Configuration {
     public var value: String
   }
 
-  /// Not in effect yet.
+  /// Caching of a route or an API.
   public struct RouteCache: Sendable, Equatable {
+    public var isEnabled: Bool
     public var defaultTTL: Duration?
+    public var maximumTTL: Duration?
+    public var negativeTTL: Duration?
+    public var heuristics: Bool
+    public var staleWhileRevalidate: Duration
+    public var staleIfError: Duration
+    public var bodyBytesMax: Int
+    /// Whether the host is part of the key.
+    public var keyHost: Bool
+    /// Query parameters of the key; nil: the whole query.
+    public var keyQuery: [String]?
+    /// Header fields of the key.
+    public var keyHeaders: [String]
+    /// Header fields of requests that go past the cache.
+    public var bypass: [String]
   }
 }

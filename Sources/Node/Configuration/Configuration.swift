@@ -14,7 +14,7 @@ public struct Configuration: Sendable, Equatable {
   public let upstreams: [Upstream]
   public let apis: [API]
   /// Not in effect yet.
-  public let cache: CacheSizes?
+  public let cache: CacheSizes
   /// Not in effect yet.
   public let throttle: Throttle?
   public let log: Log
@@ -116,7 +116,7 @@ public struct Configuration: Sendable, Equatable {
 
   /// Not in effect yet. Bytes; nil where the document says nothing.
   public struct CacheSizes: Sendable, Equatable {
-    public var ramBytes: Int?
+    public var ramBytes: Int
     public var diskBytes: Int?
   }
 

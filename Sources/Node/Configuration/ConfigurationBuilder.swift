@@ -15,7 +15,7 @@ struct ConfigurationBuilder {
       admin: admin(root.child("admin")),
       upstreams: (root["upstreams"]?.map ?? []).map { UpstreamBuilder(name: $0.key, section: $0.value.mustBeSection).upstream() },
       apis: root.sections("apis").map(api),
-      cache: root.section("cache").map { .init(ramBytes: $0["ram"]?.size, diskBytes: $0["disk"]?.size) },
+      cache: cache(root.child("cache")),
       throttle: root.section("throttle").map(throttle),
       log: .init(
         access: root.child("log").needText("access") == "off" ? nil : root.child("log").needText("access"),
@@ -92,7 +92,18 @@ struct ConfigurationBuilder {
   }
 
   private func routeCache(_ section: ConfigurationSection) -> Configuration.RouteCache {
-    .init(defaultTTL: section["default_ttl"]?.duration)
+    let key = section.child("key")
+    return .init(
+      isEnabled: section.needFlag("enabled"), defaultTTL: section["default_ttl"]?.duration, maximumTTL: section["maximum_ttl"]?.duration,
+      negativeTTL: section["negative_ttl"]?.duration, heuristics: section.needFlag("heuristics"),
+      staleWhileRevalidate: section["stale_while_revalidate"]?.duration ?? .zero,
+      staleIfError: section["stale_if_error"]?.duration ?? .zero, bodyBytesMax: section["body_max"]?.size ?? 0,
+      keyHost: key.needFlag("host"), keyQuery: key["query"].map { _ in key.texts("query") }, keyHeaders: key.texts("headers"),
+      bypass: section.texts("bypass"))
+  }
+
+  private func cache(_ section: ConfigurationSection) -> Configuration.CacheSizes {
+    .init(ramBytes: section["ram"]?.size ?? 0, diskBytes: section["disk"]?.size)
   }
 
   private func throttle(_ section: ConfigurationSection) -> Configuration.Throttle {

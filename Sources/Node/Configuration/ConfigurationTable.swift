@@ -12,7 +12,7 @@ enum ConfigurationTable {
       .init("admin", .section(admin), "{}", "The operator's listener."),
       .init("upstreams", .map(keys: .name, .section(upstream)), "{}", "Pools of servers that requests go to, by name."),
       .init("apis", .list(.section(api), atLeast: 0), "[]", "What is served, and by which upstream."),
-      .optional("cache", .section(cache), status: .notYet, "The response cache that the cluster shares."),
+      .init("cache", .section(cache), "{}", "The response cache."),
       .optional("throttle", .section(throttle), status: .notYet, "The rate limit of the whole node set."),
       .init("log", .section(log), "{}", "What is written down."),
       .init("limits", .section(limits), "{}", "What one client may cost. Each limit is answered with its status when it is hit."),
@@ -117,7 +117,7 @@ enum ConfigurationTable {
         "routes", .map(keys: .routeKey, .section(route)), "{}",
         "Routes by key, as in AWS HTTP APIs: `GET /pets/{id}`, `ANY /files/{proxy+}`, `$default`."),
       .optional("throttle", .section(throttle), status: .notYet, "Rate limit of this API."),
-      .optional("cache", .section(routeCache), status: .notYet, "Caching of this API's routes."),
+      .optional("cache", .section(routeCache), "Caching of this API's routes; `{}` stores what responses themselves allow."),
       .optional("openapi", .text(.path), status: .refused, "OpenAPI definition to serve."),
       .optional("stages", .map(keys: .name, .section(stage)), status: .refused, "Stages of an OpenAPI definition."),
     ])
@@ -132,7 +132,7 @@ enum ConfigurationTable {
       .optional(
         "timeout", .duration(zero: nil), "Longest time for the whole request; without it the upstream's `timeouts.request` counts."),
       .optional("host", .text(.authority), "`Host` that the upstream sees, instead of what its own `host` says."),
-      .optional("cache", .section(routeCache), status: .notYet, "Caching of this route."),
+      .optional("cache", .section(routeCache), "Caching of this route, instead of what its API says; only with `upstream`."),
       .optional("throttle", .section(throttle), status: .notYet, "Rate limit of this route."),
     ])
 
@@ -146,22 +146,11 @@ enum ConfigurationTable {
       .init("body", .text(.any), "\"\"", "Body, sent as it stands here."),
     ])
 
-  static let routeCache = SectionTable(
-    name: "cache of a route", doc: "Caching of one route or API.",
-    keys: [.optional("default_ttl", .duration(zero: "do not store"), "Freshness of responses that name none.")])
-
   static let throttle = SectionTable(
     name: "throttle", doc: "A token bucket.",
     keys: [
       .required("rate", .number(0...1_000_000_000), "Requests a second in the long run."),
       .optional("burst", .integer(1...1_000_000_000), "Most requests at once."),
-    ])
-
-  static let cache = SectionTable(
-    name: "cache", doc: "The response cache that the cluster shares.",
-    keys: [
-      .optional("ram", .size(zero: "no cache in memory"), "Memory for cached responses on this node."),
-      .optional("disk", .size(zero: "no cache on disk"), "Disk for cached responses on this node, below `node.data`."),
     ])
 
   static let log = SectionTable(

@@ -40,6 +40,8 @@ final class ServingProcess {
   var accessLog: AccessLog?
   var observer: NodeObserver!
   private var cluster: ClusterService?
+  private var cache: CacheService!
+  private let cacheMetrics: CacheMetrics
   private let engineMetrics: EngineMetrics
   private let lifecycle: LifecycleMetrics
   private let mainCells = MetricCells()
@@ -50,6 +52,7 @@ final class ServingProcess {
     self.link = link
     self.path = path
     engineMetrics = EngineMetrics(registry)
+    cacheMetrics = CacheMetrics(registry)
     lifecycle = LifecycleMetrics(registry)
     state = ServerState(masterPid: link.masterPid, log: log)
   }
@@ -65,7 +68,7 @@ final class ServingProcess {
       try openAccessLog(configuration, workers: configuration.node.workers, cells: accessLogCells)
       let sockets = try compiled.listeners.map { try link.listen($0.address, count: configuration.node.workers) }
       let adminSockets = try link.listen(compiled.admin.address, count: 1)
-      try makeWorkers(configuration.node.workers)
+      try makeWorkers(configuration.node.workers, cacheBytes: configuration.cache.ramBytes)
       publish(compiled)
       startControl(compiled, adminSockets)
       if let refusal = try joinCluster(configuration) {
@@ -150,8 +153,10 @@ final class ServingProcess {
     observer = NodeObserver(registry, accessLog: accessLog)
   }
 
-  private func makeWorkers(_ count: Int) throws {
+  private func makeWorkers(_ count: Int, cacheBytes: Int) throws {
     var random = SeededRandom.fromSystem()
+    cache = CacheService(
+      CacheOptions(memoryBytes: cacheBytes, seed: (random.next(), random.next())), workers: count, metrics: cacheMetrics)
     func make(_ index: Int, _ count: Int, _ name: String) throws -> WorkerThread {
       let options = WorkerOptions(index: index, count: count, seed: random.next(), cells: MetricCells(), metrics: engineMetrics)
       return WorkerThread(try Worker(options), name: name)
@@ -166,6 +171,7 @@ final class ServingProcess {
     state.setWorkers(workers.map { $0.worker }, statistics: statistics)
     CrashedRequests.watch(workers.map(\.worker))
     control.start()
+    for worker in workers { cache.attach(worker.worker) }
     for worker in workers { worker.start() }
     upstreams = control.sync { ControlBox(UpstreamRegistry(worker: $0)) }
   }
@@ -186,7 +192,7 @@ final class ServingProcess {
       }
       return listings
     }
-    let snapshot = compiled.snapshot(observer: observer, revision: revision)
+    let snapshot = compiled.snapshot(observer: observer, cache: cache, revision: revision)
     for worker in workers { worker.sync { $0.adopt(snapshot, listings: listings) } }
     current = compiled
     state.published(compiled.configuration, revision: revision, upstreams: upstreams)

@@ -14,9 +14,9 @@ struct CompiledConfiguration {
   let limits: Limits
   let forwarding: ForwardingOptions
 
-  func snapshot(observer: ExchangeObserver, revision: UInt64) -> Snapshot {
+  func snapshot(observer: ExchangeObserver, cache: CacheService, revision: UInt64) -> Snapshot {
     Snapshot(
-      application: GatewayApplication(apis, upstreams: upstreams.map(\.name), observer: observer), upstreams: upstreams,
+      application: GatewayApplication(apis, upstreams: upstreams.map(\.name), observer: observer, cache: cache), upstreams: upstreams,
       listeners: listeners, limits: limits, forwarding: forwarding, revision: revision)
   }
 }
@@ -130,7 +130,12 @@ final class SnapshotCompiler {
         routes: api.routes.map { route in
           switch route.integration {
           case .upstream(let name):
-            (route.key, .upstream(name: name, timeoutNanoseconds: route.timeout?.wholeNanoseconds, host: route.host))
+            (
+              route.key,
+              .upstream(
+                name: name, timeoutNanoseconds: route.timeout?.wholeNanoseconds, host: route.host,
+                caching: RouteCaching(route.cache ?? api.cache, api: api.name))
+            )
           case .mock(let mock):
             (route.key, .mock(status: mock.status, fields: mock.headers.map { ($0.name, $0.value) }, body: Array(mock.body.utf8)))
           }

@@ -145,6 +145,12 @@ extension UnsafeMutablePointer where Pointee == Exchange {
   }
   /// The authority that the request is for, port included.
   public var authority: ByteView { ByteView(pointee.head.start + Int(pointee.authorityOffset), Int(pointee.authorityCount)) }
+  /// The head as the client sent it, as HTTP/1 text with its blank line.
+  public var wholeHead: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointee.head.start, count: pointee.head.count) }
+  /// The port of the listener that it came to; 0 once the client has gone.
+  public var listenerPort: UInt16 { pointee.downstream?.pointee.listenerPort ?? 0 }
+  /// Whether the client spoke TLS.
+  public var isSecure: Bool { pointee.downstream.map { $0.pointee.tls != nil || $0.pointee.isSecure } ?? false }
   /// The client's address: the connection's, what PROXY protocol says, or what trusted hops say.
   public var clientAddress: SocketAddress { pointee.client ?? pointee.downstream?.pointee.peer ?? .unknown }
   /// "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0".

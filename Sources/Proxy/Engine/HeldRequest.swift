@@ -4,6 +4,8 @@ import Glibc
 import Runtime
 
 /// A response from bytes that somebody else keeps.
+///
+/// SAFETY: whoever makes it keeps the bytes until the call that sends them has returned; what a client does not take at once is copied.
 public struct StoredAnswer {
   public var status: Int
   /// Status line and field lines, without framing and without the blank line.
@@ -42,6 +44,9 @@ extension RequestView {
     return reply
   }
 
+  /// The head as the client sent it, as HTTP/1 text with its blank line.
+  public var wholeHead: UnsafeRawBufferPointer { exchange.wholeHead }
+
   /// Adds field lines, each with its line end, to whatever answers the request.
   public func add(_ lines: UnsafeRawBufferPointer) { worker.add(lines, to: exchange) }
 }
@@ -52,8 +57,7 @@ extension LocalReply {
 
   /// The head as the client sent it, as HTTP/1 text with its blank line; empty once the client has gone.
   public var requestHead: UnsafeRawBufferPointer {
-    guard let x = exchange else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-    return UnsafeRawBufferPointer(start: x.pointee.head.start, count: x.pointee.head.count)
+    exchange?.wholeHead ?? UnsafeRawBufferPointer(start: nil, count: 0)
   }
 
   /// Adds field lines, each with its line end, to the response, which has not begun.

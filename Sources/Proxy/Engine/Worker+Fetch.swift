@@ -24,6 +24,9 @@ open class ResponseSink {
   /// The next bytes of the body, for this call only.
   open func body(_ bytes: UnsafeRawBufferPointer, _ worker: Worker) {}
 
+  /// Whether it can take no more now; `Worker.resume` says when it can.
+  open func isBlocked(_ worker: Worker) -> Bool { false }
+
   /// The response is whole, or the fault has ended it, before or behind its head. Nothing follows.
   open func end(_ fault: Fault?, _ worker: Worker) {}
 }
@@ -82,6 +85,20 @@ extension Worker {
     abandon(fetch.exchange)
   }
 
+  /// The sink of a fetch can take more.
+  public func resume(_ fetch: Fetch) {
+    let x = fetch.exchange
+    guard x.pointee.serial == fetch.serial, let u = x.pointee.upstream else { return }
+    resumeUpstreamReading(x, u)
+  }
+
+  func sinkIsBlocked(_ x: ExchangeRef) -> Bool {
+    x.pointee.downstream!.pointee.sink!._withUnsafeGuaranteedRef { $0.isBlocked(self) }
+  }
+
+  /// The head of the response to an exchange is shown to the application.
+  public func watchResponse(_ x: ExchangeRef) { x.pointee.watchesResponse = true }
+
   private func makeInner(like client: ExchangeRef, _ sink: ResponseSink) -> ConnectionRef {
     let from = client.pointee.downstream!
     let c = connections.take()
@@ -115,6 +132,8 @@ extension Worker {
     case .graft(let reply):
       guard let client = reply.exchange else { preconditionFailure("a response is given to a client that has gone") }
       graft(x, onto: client)
+      // The sink may have answered others meanwhile, whose heads were parsed in the same place.
+      _ = response.pointee.parseResponse(p, head.count, HeadLimits(headBytesMax: 1 << 18, fieldsMax: 256))
       sendResponseHead(x, p, framing: framing)
     }
   }

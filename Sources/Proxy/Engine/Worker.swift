@@ -24,6 +24,14 @@ public struct WorkerOptions {
   }
 }
 
+/// Told when a worker's loop begins and ends a turn, on its thread: between the two it may hold on to what others would free. Subclassed,
+/// not conformed to, for the reason that Application is.
+open class TurnObserver {
+  public init() {}
+  open func turnBegins() {}
+  open func turnEnds() {}
+}
+
 /// An event loop that serves.
 ///
 /// SAFETY: (@unchecked Sendable) other threads only call `post`; everything else runs on the worker's own thread.
@@ -96,6 +104,9 @@ public final class Worker: @unchecked Sendable {
   /// Handlers of descriptors watched for others, by descriptor.
   var foreign: [Int32: (UInt32) -> Void] = [:]
   var alarms = AlarmList()
+  private var thread = pthread_t()
+  /// Told of the turns of the loop; nil: nobody.
+  private var observer: Unmanaged<TurnObserver>?
 
   public init(_ options: WorkerOptions) throws {
     index = options.index
@@ -139,6 +150,7 @@ public final class Worker: @unchecked Sendable {
   }
 
   deinit {
+    observer?.release()
     timer.close()
     loop.close()
     (receive - Worker.headroom).deallocate()
@@ -167,10 +179,21 @@ public final class Worker: @unchecked Sendable {
   /// Runs `work` on the worker's thread, soon. The one call that other threads may make.
   public func post(_ work: @escaping @Sendable (Worker) -> Void) { mailbox.post(work) }
 
+  /// Whether the caller runs on the worker's own thread.
+  public var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
+
+  /// Has somebody told of the turns of the loop. Before `run`, and once.
+  public func observe(_ observer: TurnObserver) {
+    precondition(self.observer == nil, "worker \(index) is observed twice")
+    self.observer = .passRetained(observer)
+  }
+
   /// Serves until `stop`. Call on the thread that the worker shall own.
   public func run() {
+    thread = pthread_self()
     while !isStopped {
       let n = waitForEvents()
+      observer?._withUnsafeGuaranteedRef { $0.turnBegins() }
       now = tg_now(CLOCK_MONOTONIC)
       var i = 0
       while i < n {
@@ -184,8 +207,11 @@ public final class Worker: @unchecked Sendable {
       if flushCount > 0 { flushQueued() }
       if releasesRetired { releaseRetired() }
       if isDraining { checkDrained() }
+      observer?._withUnsafeGuaranteedRef { $0.turnEnds() }
     }
+    observer?._withUnsafeGuaranteedRef { $0.turnBegins() }
     closeEverything()
+    observer?._withUnsafeGuaranteedRef { $0.turnEnds() }
   }
 
   /// Waits for events. Where the workers take every processor, whoever else runs here shares one with them: after a busy turn, letting

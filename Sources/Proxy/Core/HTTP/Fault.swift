@@ -16,6 +16,8 @@ public enum Fault: UInt8, CaseIterable, Sendable {
   case connectRefused
   case routeNotFound
   case misdirected
+  /// `only-if-cached` was asked for, and nothing that may be used is stored (RFC 9111 §5.2.1.7).
+  case onlyIfCached
   // The upstream's fault.
   case upstreamUnreachable
   case upstreamReset
@@ -47,7 +49,7 @@ public enum Fault: UInt8, CaseIterable, Sendable {
     case .routeNotFound: (404, "Not Found")
     case .misdirected: (421, "Misdirected Request")
     case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamHeadTooLarge: (502, "Bad Gateway")
-    case .connectTimeout, .firstByteTimeout, .idleTimeout, .requestTimeout: (504, "Gateway Timeout")
+    case .connectTimeout, .firstByteTimeout, .idleTimeout, .requestTimeout, .onlyIfCached: (504, "Gateway Timeout")
     case .noHealthyEndpoint, .circuitOpen, .pendingTimeout, .draining: (503, "Service Unavailable")
     case .internalError: (500, "Internal Server Error")
     }
@@ -78,6 +80,7 @@ public enum Fault: UInt8, CaseIterable, Sendable {
     case .connectRefused: "connect_refused"
     case .routeNotFound: "route_not_found"
     case .misdirected: "misdirected"
+    case .onlyIfCached: "only_if_cached"
     case .upstreamUnreachable: "upstream_unreachable"
     case .upstreamReset: "upstream_reset"
     case .upstreamMalformed: "upstream_malformed"
@@ -100,7 +103,7 @@ public enum Fault: UInt8, CaseIterable, Sendable {
     case .malformed, .targetTooLong, .fieldsTooLarge, .bodyTooLarge, .headTimeout, .bodyTimeout, .version, .coding, .expectation,
       .connectRefused:
       true
-    case .routeNotFound, .misdirected, .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamHeadTooLarge,
+    case .routeNotFound, .misdirected, .onlyIfCached, .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamHeadTooLarge,
       .connectTimeout, .firstByteTimeout, .idleTimeout, .requestTimeout, .noHealthyEndpoint, .circuitOpen, .pendingTimeout,
       .draining, .internalError:
       false

@@ -1,0 +1,32 @@
+// What the cache counts, each worker in its own cells: what became of requests, by the words of Cache-Status.
+import Cache
+import Runtime
+
+/// Handles of the cache's metrics.
+public struct CacheMetrics: Sendable {
+  private let hits: CounterHandle
+  private let refused: CounterHandle
+  /// In the order of `CacheStatusLine.Forward.allCases`.
+  private let forwards: [CounterHandle]
+
+  public init(_ registry: MetricRegistry) {
+    func counter(_ result: String) -> CounterHandle {
+      let name = "tidegate_cache_requests_total"
+      let help = "Requests of routes with a cache, by what it did: hit, or why it asked the origin (RFC 9211)."
+      do { return try registry.counter(name, help: help, labels: MetricLabels([(name: "result", value: result)])) } catch {
+        preconditionFailure("\(name): \(error)")
+      }
+    }
+    hits = counter("hit")
+    refused = counter("only-if-cached")
+    forwards = CacheStatusLine.Forward.allCases.map { counter("\($0.token)") }
+  }
+
+  func cell(_ outcome: CacheStatusLine.Outcome) -> CounterHandle {
+    switch outcome {
+    case .hit: hits
+    case .none: refused
+    case .fwd(let reason): forwards[CacheStatusLine.Forward.allCases.firstIndex(of: reason)!]
+    }
+  }
+}

@@ -1,0 +1,270 @@
+// One request on its way through the cache, once it is more than a plain hit: looked up, judged, served, validated, or fetched together
+// with all who want the same. It lives on its worker's thread from the moment it is held until it is answered or its client has gone.
+import Cache
+import Glibc
+import Proxy
+import Runtime
+
+/// A held request.
+///
+/// SAFETY: (@unchecked Sendable) confined to its worker's thread; others only post to that worker.
+final class CacheRequest: @unchecked Sendable {
+  let service: CacheService
+  let plan: CachePlan
+  let forward: UnsafePointer<ForwardPlan>
+  let reply: LocalReply
+  let worker: Worker
+  /// The key of what the request is for, whatever its variant.
+  let key: [UInt8]
+  let fields: HeadFields
+  let directives: RequestDirectives
+  let isHead: Bool
+  /// What a tier gave, and may be served stale or has to be validated.
+  var candidate: CachedResponse?
+  /// Where the candidate was found.
+  var candidateKey: [UInt8]
+  var reason = CacheStatusLine.Forward.uriMiss
+  var follow: Following?
+  /// How often the fills that it followed proved useless for it.
+  private var turns = 0
+  private static let turnsMax = 3
+
+  init(
+    _ service: CacheService, _ plan: CachePlan, _ forward: UnsafePointer<ForwardPlan>, _ reply: LocalReply, key: [UInt8], isHead: Bool
+  ) {
+    self.service = service
+    self.plan = plan
+    self.forward = forward
+    self.reply = reply
+    worker = reply.worker
+    self.key = key
+    candidateKey = key
+    fields = HeadFields(head: reply.requestHead)
+    directives = RequestDirectives(fields)
+    self.isHead = isHead
+  }
+
+  var now: Int64 { service.now }
+
+  // MARK: looking up
+
+  func begin() {
+    let isBypassed = plan.bypassHeaders.contains { fields.has(named: $0[...]) }
+    if directives.noStore || isForTheOrigin || isBypassed { return pass(.bypass) }
+    if service.fills.isUnshared(key, now: now) { return pass(.uriMiss) }
+    lookUp()
+    judge()
+  }
+
+  private func lookUp() {
+    candidate = nil
+    guard let found = service.find(key, worker) else { return reason = .uriMiss }
+    guard let variants = VariantIndex(found) else {
+      candidate = CachedResponse(found)
+      candidateKey = key
+      return
+    }
+    reason = .varyMiss
+    for names in variants.names {
+      let variantKey = variants.key(of: key, Variance.key(names, fields))
+      guard let entry = service.find(variantKey, worker) else { continue }
+      candidate = CachedResponse(entry)
+      candidateKey = variantKey
+      return
+    }
+  }
+
+  private func judge() {
+    guard let candidate else { return missed() }
+    switch Reuse.judge(candidate.terms, directives, now: now) {
+    case .fresh, .stale: serve(candidate)
+    case .staleWhileRevalidate:
+      revalidateBehind(candidate)
+      serve(candidate)
+    case .validate(let why):
+      reason = why.forward
+      missed()
+    }
+  }
+
+  private func missed() {
+    if directives.onlyIfCached { return answerGatewayTimeout() }
+    // The origin's answer to a part, or to a head alone, is not one to a whole request; what is stored can be validated all the same.
+    if isHead, let candidate { return askForHead(candidate) }
+    if isHead || candidate == nil && fields.has("range") { return pass(reason) }
+    join()
+  }
+
+  /// Conditions that only the origin can judge (RFC 9110 §13.1.1, §13.1.4): a cache forwards them.
+  private var isForTheOrigin: Bool { fields.has("if-match") || fields.has("if-unmodified-since") }
+
+  // MARK: serving
+
+  /// Serves what is stored, as far as the request wants it.
+  func serve(_ stored: CachedResponse, status line: CacheStatusLine? = nil) {
+    var line = line ?? CacheStatusLine(.hit)
+    if line.ttl == nil { line.ttl = stored.terms.remaining(now) }
+    var added = lines(line)
+    added += Array("Age: \(max(0, stored.terms.age(now)))\r\n".utf8)
+    service.note(line, worker)
+    switch Preconditions.judge(method: isHead ? .head : .get, request: fields, response: stored.fields) {
+    case .serve: serveRange(stored, added)
+    case .forward: pass(.bypass)
+    case .notModified: send(304, Preconditions.notModifiedHead(stored.fields), added, nil)
+    }
+  }
+
+  private func serveRange(_ stored: CachedResponse, _ added: [UInt8]) {
+    let length = stored.bodyCount
+    switch isHead ? .whole : ByteRanges.select(request: fields, response: stored.fields, completeLength: length) {
+    case .whole: send(stored.status, stored.text, added, stored)
+    case .one(let range):
+      send(206, ByteRanges.partialHead(stored.fields, range, completeLength: length), added, stored, range)
+    case .many(let ranges):
+      let boundary = service.boundary()
+      let body = stored.withBody { CacheRequest.multipart($0, stored.fields, ranges, boundary) }
+      body.withUnsafeBytes { send(206, ByteRanges.multipartHead(stored.fields, boundary: boundary), added, $0) }
+    case .unsatisfiable:
+      send(416, ByteRanges.unsatisfiableHead(stored.fields, completeLength: length), added, nil)
+    }
+  }
+
+  private static func multipart(
+    _ body: UnsafeRawBufferPointer, _ fields: HeadFields, _ ranges: [Range<Int>], _ boundary: [UInt8]
+  ) -> [UInt8] {
+    var out: [UInt8] = []
+    for (i, range) in ranges.enumerated() {
+      out += ByteRanges.partHead(fields, range, completeLength: body.count, boundary: boundary, isFirst: i == 0)
+      out += body[range]
+    }
+    return out + ByteRanges.multipartEnd(boundary: boundary)
+  }
+
+  private func send(_ status: Int, _ head: [UInt8], _ added: [UInt8], _ stored: CachedResponse?, _ range: Range<Int>? = nil) {
+    guard let stored else { return send(status, head, added, UnsafeRawBufferPointer(start: nil, count: 0)) }
+    stored.withBody { body in
+      let part = range.map { UnsafeRawBufferPointer(rebasing: body[$0]) } ?? body
+      send(status, head, added, part)
+    }
+  }
+
+  private func send(_ status: Int, _ head: [UInt8], _ added: [UInt8], _ body: UnsafeRawBufferPointer) {
+    head.withUnsafeBufferPointer { head in
+      added.withUnsafeBufferPointer { added in
+        let start = body.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? head.baseAddress!
+        reply.send(
+          StoredAnswer(
+            status: status, head: head.baseAddress!, headCount: head.count, added: added.baseAddress!, addedCount: added.count,
+            body: start, bodyCount: body.count))
+      }
+    }
+  }
+
+  func lines(_ line: CacheStatusLine) -> [UInt8] { CacheRequest.lines(line) }
+
+  static func lines(_ line: CacheStatusLine) -> [UInt8] {
+    var text = Array("Cache-Status: ".utf8)
+    line.encode(into: &text)
+    text += [13, 10]
+    return text
+  }
+
+  /// Whether it asks for a part, or on a condition.
+  var isConditional: Bool { isHead || fields.has("range") || fields.has("if-none-match") || fields.has("if-modified-since") }
+
+  /// Begins to serve a response whose body is still coming.
+  func begin(_ head: Fill.Head, _ line: CacheStatusLine) {
+    service.note(line, worker)
+    let text = head.text + lines(line) + Array("Age: \(max(0, head.terms.age(now)))\r\n".utf8)
+    text.withUnsafeBytes { reply.begin($0, length: head.length) }
+  }
+
+  /// The origin could not be reached, or did not know what to say.
+  /// - Parameter status: what the origin said; 0 where it said nothing.
+  func failed(_ fault: Fault, status: Int) {
+    if let candidate, Reuse.mayServeOnError(candidate.terms, directives, now: now) {
+      return serve(candidate, status: CacheStatusLine(.fwd(reason), fwdStatus: status == 0 ? nil : status, detail: "stale-if-error"))
+    }
+    let line = CacheStatusLine(.fwd(reason))
+    service.note(line, worker)
+    reply.add(lines(line))
+    reply.fail(fault)
+  }
+
+  // MARK: elsewhere
+
+  /// The request goes on to the origin as it came, and its response to nobody else.
+  func pass(_ reason: CacheStatusLine.Forward) {
+    let line = CacheStatusLine(.fwd(reason))
+    service.note(line, worker)
+    reply.add(lines(line))
+    if isHead, let request = reply.request { worker.watchResponse(request) }
+    reply.forward(by: forward)
+  }
+
+  /// A HEAD goes on as it is; where the origin fails, what is stored may answer.
+  private func askForHead(_ stored: CachedResponse) {
+    guard let request = reply.request else { return }
+    let sink = HeadSink(self, stored)
+    if worker.fetch(fields.bytes, by: forward, like: request, sink) == nil { pass(reason) }
+  }
+
+  private func answerGatewayTimeout() {
+    // RFC 9111 §5.2.1.7.
+    let line = CacheStatusLine(.none, detail: "only-if-cached")
+    service.note(line, worker)
+    reply.add(lines(line))
+    reply.fail(.onlyIfCached)
+  }
+
+  // MARK: together with others
+
+  private func join() {
+    // Where responses are known to vary, only those who want the same variant wait for one another.
+    let collapse = service.collapseKey(key, fields, worker)
+    switch service.fills.join(collapse) {
+    case .lead(let fill): lead(fill)
+    case .follow(let fill): follow(fill, isLeader: false)
+    case .crowded: pass(reason)
+    }
+  }
+
+  private func lead(_ fill: Fill) {
+    guard let request = reply.request else { return service.fills.end(fill) }
+    let sink = FillSink(self, fill, candidate: candidate, candidateKey: candidateKey)
+    let head = FetchHead.make(fields, validating: candidate?.fields)
+    follow = Following(fill, isLeader: true, self)
+    sink.fetch = worker.fetch(head, by: forward, like: request, sink)
+    if sink.fetch == nil {
+      fill.refuse(.notShared)
+      service.fills.end(fill)
+      pass(reason)
+    }
+  }
+
+  private func follow(_ fill: Fill, isLeader: Bool) {
+    follow = Following(fill, isLeader: isLeader, self)
+    follow?.proceed()
+  }
+
+  /// The fill was of no use for this request: it looks anew, and in the end goes by itself.
+  func tryAgain() {
+    follow = nil
+    turns += 1
+    if turns >= CacheRequest.turnsMax { return pass(reason) }
+    lookUp()
+    judge()
+  }
+
+  /// Fetches behind the back of a request that is served stale (RFC 5861 §3).
+  private func revalidateBehind(_ stored: CachedResponse) {
+    let collapse = service.collapseKey(key, fields, worker)
+    guard case .lead(let fill) = service.fills.join(collapse), let request = reply.request else { return }
+    let sink = FillSink(self, fill, candidate: stored, candidateKey: candidateKey, isBehind: true)
+    sink.fetch = worker.fetch(FetchHead.make(fields, validating: stored.fields), by: forward, like: request, sink)
+    if sink.fetch == nil {
+      fill.refuse(.notShared)
+      service.fills.end(fill)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+// What responses that are not stored say about those that are: unsafe methods make them stale, a HEAD freshens or removes them.
+import Cache
+import Proxy
+import Runtime
+
+extension CacheService {
+  /// The head of a response that was watched for, before its client gets it.
+  func responding(_ exchange: ExchangeRef, _ response: ByteView, status: Int, _ plan: CachePlan) {
+    let fields = HeadFields(head: response.bytes)
+    let scheme: CacheScheme = exchange.isSecure ? .https : .http
+    let query = Array(exchange.query.bytes)
+    let path = Array(exchange.path.bytes)
+    if exchange.methodName.text == "HEAD" {
+      let request = HeadFields(head: exchange.wholeHead)
+      let key = CacheKey(
+        scheme: scheme, authority: Array(exchange.authority.bytes), path: path, query: query, request: request, rules: plan.caching.key,
+        listenerPort: exchange.listenerPort)
+      return freshen(key.bytes, request, fields, plan)
+    }
+    let targets = Invalidation.targets(
+      method: Array(exchange.methodName.bytes), status: status, authority: Array(exchange.authority.bytes), path: path + query,
+      response: fields, scheme: scheme)
+    for target in targets {
+      let key = CacheKey(
+        scheme: scheme, authority: target.authority, path: target.path, query: target.query,
+        request: HeadFields(head: exchange.wholeHead), rules: plan.caching.key, listenerPort: exchange.listenerPort)
+      remove(key.bytes)
+      fills.detach(key.bytes)
+    }
+  }
+
+  /// RFC 9111 §4.3.5: a HEAD that shows another representation makes the stored one stale; one that shows the same renews it.
+  func freshen(_ key: [UInt8], _ request: HeadFields, _ response: HeadFields, _ plan: CachePlan) {
+    guard response.status == 200, let reader = memory.makeReader() else { return }
+    defer { memory.close(reader) }
+    reader.enter()
+    defer { reader.leave() }
+    var found = key.withUnsafeBytes { reader.peek(hash($0), $0) }
+    if let entry = found, let index = VariantIndex(entry) {
+      found =
+        index.names.lazy.compactMap { names in
+          index.key(of: key, Variance.key(names, request)).withUnsafeBytes { reader.peek(self.hash($0), $0) }
+        }.first
+    }
+    guard let entry = found else { return }
+    let stored = HeadFields(head: entry.head)
+    guard Validation.headAgrees(stored: stored, head: response, bodyBytes: entry.body.count) else { return _ = memory.remove(entry) }
+    let merged = Validation.merge(stored: stored, with: response, receivedAt: now)
+    let judgement = Storing.judgeFreshened(
+      request: request, merged: HeadFields(head: merged), update: response, rules: plan.caching.rules, requestTime: now, responseTime: now)
+    guard case .store(let terms) = judgement else { return _ = memory.remove(entry) }
+    _ = merged.withUnsafeBytes { memory.freshen(entry, head: $0, terms: terms.packed, flags: entry.flags) }
+  }
+}

@@ -1,0 +1,158 @@
+// The response cache of this node as requests meet it: the tiers, the fills under way, and the counts. One for the whole process; it
+// outlives every snapshot, so that a reload keeps what is stored.
+import Cache
+import Glibc
+import Proxy
+import Runtime
+
+/// How much a node keeps.
+public struct CacheOptions: Sendable, Equatable {
+  /// All memory of the RAM tier.
+  public var memoryBytes: Int
+  /// The hash's seed, which nobody outside may know.
+  public var seed: (UInt64, UInt64)
+
+  public init(memoryBytes: Int, seed: (UInt64, UInt64)) {
+    self.memoryBytes = max(memoryBytes, MemoryLimits.bytesMin)
+    self.seed = seed
+  }
+
+  public static func == (left: CacheOptions, right: CacheOptions) -> Bool {
+    left.memoryBytes == right.memoryBytes && left.seed == right.seed
+  }
+}
+
+/// SAFETY: (@unchecked Sendable) tiers and fills lock for themselves; a worker's part is touched by its thread alone, but for its counts,
+/// which are metric cells.
+public final class CacheService: @unchecked Sendable {
+  public let memory: MemoryTier
+  let fills = FillTable()
+  private let seed: (UInt64, UInt64)
+  private let parts: [CacheWorker]
+  public let metrics: CacheMetrics
+
+  /// Milliseconds for which a key that gave nothing to share is not made to wait again.
+  static let unsharedFor: Int64 = 10_000
+
+  public init(_ options: CacheOptions, workers: Int, metrics: CacheMetrics) {
+    memory = MemoryTier(MemoryLimits(bytesMax: options.memoryBytes, readersMax: max(workers + 8, 16)))
+    seed = options.seed
+    self.metrics = metrics
+    parts = (0..<workers).map { [memory] _ in CacheWorker(memory) }
+  }
+
+  /// Makes a worker one that looks things up. Before it runs.
+  public func attach(_ worker: Worker) { worker.observe(parts[worker.index]) }
+
+  func part(of worker: Worker) -> CacheWorker { parts[worker.index] }
+
+  /// Wall milliseconds.
+  var now: Int64 { Int64(SystemTime().wall().nanoseconds / 1_000_000) }
+
+  func hash(_ key: UnsafeRawBufferPointer) -> EntryHash {
+    EntryHash(high: StableHash.hash(key, seed: seed.0), low: StableHash.hash(key, seed: seed.1))
+  }
+
+  // MARK: looking up
+
+  /// What is stored under a key: good until the turn ends.
+  func find(_ key: [UInt8], _ worker: Worker) -> MemoryEntry? {
+    key.withUnsafeBytes { part(of: worker).reader.find(hash($0), $0) }
+  }
+
+  /// Who waits for whom: requests for the same variant, where one is known.
+  func collapseKey(_ key: [UInt8], _ fields: HeadFields, _ worker: Worker) -> [UInt8] {
+    guard let entry = find(key, worker), let variants = VariantIndex(entry), let names = variants.names.first else { return key }
+    return variants.key(of: key, Variance.key(names, fields))
+  }
+
+  // MARK: storing
+
+  /// Keeps a whole response; the one before is gone in any case.
+  func store(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece]) {
+    switch head.variance {
+    case .any: remove(key)
+    case .none: insert(key, head, pieces)
+    case .fields(let names):
+      var index = VariantIndex.fresh()
+      if let reader = memory.makeReader() {
+        reader.enter()
+        key.withUnsafeBytes { if let entry = reader.peek(hash($0), $0), let known = VariantIndex(entry) { index = known } }
+        reader.leave()
+        memory.close(reader)
+      }
+      let isKnown = index.names.first == names
+      index.put(names)
+      if !isKnown { insert(index, key) }
+      insert(index.key(of: key, head.variant), head, pieces)
+    }
+  }
+
+  private func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece]) {
+    key.withUnsafeBytes { key in
+      head.text.withUnsafeBytes { text in
+        withBuffers(pieces[...], []) { body in
+          _ = memory.insert(
+            hash(key), EntryParts(key: key, head: text, body: body, terms: head.terms.packed, flags: UInt32(head.status)))
+        }
+      }
+    }
+  }
+
+  private func insert(_ index: VariantIndex, _ key: [UInt8]) {
+    key.withUnsafeBytes { key in
+      index.encoded.withUnsafeBytes { body in
+        let head = UnsafeRawBufferPointer(start: key.baseAddress, count: 0)
+        _ = memory.insert(
+          hash(key),
+          EntryParts(key: key, head: head, body: [body], terms: EntryTerms(freshUntil: .min), flags: VariantIndex.flag))
+      }
+    }
+  }
+
+  /// Calls `work` with all pieces' bytes at once.
+  private func withBuffers(
+    _ pieces: ArraySlice<FillPiece>, _ held: [UnsafeRawBufferPointer], _ work: ([UnsafeRawBufferPointer]) -> Void
+  ) {
+    // In one block where there are many: nesting a call for each would be deep.
+    if pieces.count > 32 {
+      let joined = pieces.flatMap(\.bytes)
+      return joined.withUnsafeBytes { work(held + [$0]) }
+    }
+    guard let first = pieces.first else { return work(held) }
+    first.bytes.withUnsafeBytes { withBuffers(pieces.dropFirst(), held + [$0], work) }
+  }
+
+  /// Removes what is stored under a key, with all its variants.
+  func remove(_ key: [UInt8]) { _ = key.withUnsafeBytes { memory.remove(hash($0), $0) } }
+
+  // MARK: accounts
+
+  func note(_ line: CacheStatusLine, _ worker: Worker) { worker.cells.add(metrics.cell(line.outcome), 1) }
+
+  /// A boundary that occurs in no body but by a chance of 2^-128.
+  func boundary() -> [UInt8] {
+    var system = SystemRandomNumberGenerator()
+    return Array(("tidegate-" + String(system.next(), radix: 36) + String(system.next(), radix: 36)).utf8)
+  }
+}
+
+/// One worker's part.
+final class CacheWorker: TurnObserver {
+  let reader: MemoryReader
+  /// Where a request's key is written.
+  var key: [UInt8] = []
+  /// Where the lines of a hit are written.
+  let lines: UnsafeMutablePointer<UInt8>
+
+  init(_ memory: MemoryTier) {
+    guard let reader = memory.makeReader() else { preconditionFailure("more workers than the RAM tier has readers") }
+    self.reader = reader
+    lines = .allocate(capacity: 512)
+  }
+
+  deinit { lines.deallocate() }
+
+  override func turnBegins() { reader.enter() }
+  override func turnEnds() { reader.leave() }
+}

@@ -1,0 +1,78 @@
+// A stored response in the hands of one request: its head and terms, and where its body is. What it may be used for is decided by Reuse.
+import Cache
+import Proxy
+import Runtime
+
+/// A response that a tier gave.
+///
+/// Confined to one worker's thread; it holds its entry's memory until it goes.
+final class CachedResponse {
+  let terms: CacheTerms
+  let status: Int
+  /// Status line and field lines, without framing.
+  let text: [UInt8]
+  let fields: HeadFields
+  private let entry: MemoryEntry?
+  private let pieces: [FillPiece]
+  private let joined: [UInt8]
+
+  /// From the RAM tier: pinned here, unpinned when this goes.
+  init(_ entry: MemoryEntry) {
+    entry.pin()
+    self.entry = entry
+    terms = CacheTerms(entry.terms)
+    text = Array(entry.head)
+    fields = HeadFields(head: entry.head)
+    status = fields.status
+    pieces = []
+    joined = []
+  }
+
+  /// From a fill that is complete.
+  init(_ head: Fill.Head, _ pieces: [FillPiece]) {
+    entry = nil
+    terms = head.terms
+    text = head.text
+    fields = head.text.withUnsafeBytes { HeadFields(head: $0) }
+    status = head.status
+    self.pieces = pieces
+    joined = pieces.count == 1 ? [] : pieces.flatMap(\.bytes)
+  }
+
+  deinit { entry?.unpin() }
+
+  /// Calls `work` with the whole body.
+  // SAFETY: the pointer is good for the call only; the entry is pinned, the arrays are kept.
+  func withBody<Result>(_ work: (UnsafeRawBufferPointer) -> Result) -> Result {
+    if let entry { return work(entry.body) }
+    return (pieces.count == 1 ? pieces[0].bytes : joined).withUnsafeBytes(work)
+  }
+
+  var bodyCount: Int { withBody { $0.count } }
+}
+
+extension CacheTerms {
+  /// As the RAM tier keeps them: the first word decides a hit, the others are these terms' own.
+  var packed: EntryTerms {
+    var packed = EntryTerms(freshUntil: mayBeServedBlindly ? responseTime &+ (freshFor &- initialAge) &* 1000 : Int64.min)
+    packed.word1 = UInt64(bitPattern: requestTime)
+    packed.word2 = UInt64(bitPattern: responseTime)
+    packed.word3 = UInt64(bitPattern: initialAge)
+    packed.word4 = UInt64(bitPattern: freshFor)
+    packed.word5 = UInt64(bitPattern: staleWhileRevalidate)
+    packed.word6 = UInt64(bitPattern: staleIfError)
+    packed.word7 = UInt64(flags.rawValue)
+    return packed
+  }
+
+  init(_ packed: EntryTerms) {
+    self.init(
+      requestTime: Int64(bitPattern: packed.word1), responseTime: Int64(bitPattern: packed.word2),
+      initialAge: Int64(bitPattern: packed.word3), freshFor: Int64(bitPattern: packed.word4),
+      staleWhileRevalidate: Int64(bitPattern: packed.word5), staleIfError: Int64(bitPattern: packed.word6),
+      flags: CacheFlags(rawValue: UInt32(truncatingIfNeeded: packed.word7)))
+  }
+
+  /// Whether being fresh is all that a request without directives of its own asks for.
+  private var mayBeServedBlindly: Bool { !flags.contains(.alwaysValidate) && !flags.contains(.wasMarkedStale) }
+}
