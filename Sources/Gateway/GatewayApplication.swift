@@ -1,5 +1,6 @@
 // The APIs of a node as the engine asks for them: host, then route, then what the route's plan says. Compiled once from definitions,
 // read by every worker.
+import Cache
 import Glibc
 import Proxy
 import Runtime
@@ -33,9 +34,12 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private let planCount: Int
   private let capturesMax: Int
   private let names: [String]
+  /// An answer without content.
+  private let done: UnsafeMutablePointer<ReadyResponse>
   private let observer: Unmanaged<ExchangeObserver>
   private var texts: [UnsafeMutablePointer<UInt8>] = []
   let cache: CacheService?
+  let peerListener: Int
   #if DEBUG
     /// Debug builds can be told to trap on `/.poison`, so that tests see what a crash does.
     private let trapsOnPoison = getenv("TIDEGATE_DEBUG_TRAP") != nil
@@ -46,17 +50,22 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   ///   - upstreams: name of each upstream in the snapshot, in its order; every name that an integration uses is among them.
   ///   - observer: told of every exchange that ends.
   ///   - cache: the node's; needed where a route has one.
-  public init(_ set: HTTPAPISet, upstreams: [String], observer: ExchangeObserver, cache: CacheService? = nil) {
+  ///   - peerListener: the snapshot's listener that other nodes speak to; -1: there is none. Their upstream is the first.
+  public init(_ set: HTTPAPISet, upstreams: [String], observer: ExchangeObserver, cache: CacheService? = nil, peerListener: Int = -1) {
     self.set = set
+    self.peerListener = peerListener
     self.cache = cache
     self.observer = .passRetained(observer)
     hosts = .passUnretained(set.hosts)
     apis = .allocate(capacity: max(set.apis.count, 1))
     planCount = set.apis.reduce(0) { $0 + $1.integrations.count }
     plans = .allocate(capacity: max(planCount, 1))
+    done = .allocate(capacity: 1)
     capturesMax = max(set.apis.map(\.routes.capturesMax).max() ?? 0, 1)
     names = set.apis.flatMap { api in api.routes.keys.map { "\(api.name) \($0.text)" } }
     super.init()
+    let head = keep(Array("HTTP/1.1 204 No Content\r\n".utf8))
+    done.initialize(to: ReadyResponse(head: head, headCount: 25, body: head, bodyCount: 0))
     var next = 0
     for (i, api) in set.apis.enumerated() {
       (apis + i).initialize(to: API(routes: .passUnretained(api.routes), firstPlan: Int32(next)))
@@ -71,6 +80,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     for text in texts { text.deallocate() }
     for i in 0..<planCount { plans[i].cache?.release() }
     apis.deallocate()
+    done.deallocate()
     plans.deallocate()
     observer.release()
   }
@@ -104,6 +114,12 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   }
 
   public override func decide(_ request: RequestView) -> Step {
+    if request.listener == peerListener && peerListener >= 0 { return decideForPeer(request) }
+    return decideForClient(request, nil)
+  }
+
+  @inline(__always)
+  private func decideForClient(_ request: RequestView, _ question: PeerQuestion?) -> Step {
     let authority = request.authority
     let index = hosts._withUnsafeGuaranteedRef { $0.match(authority.start, authority.count) }
     if index < 0 { return .fault(.routeNotFound) }
@@ -125,10 +141,23 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     let plan = plans + Int(number)
     switch plan.pointee.integration {
     case .upstream:
-      guard let cache = plan.pointee.cache else { return .forward(forward(plan)) }
-      return cache._withUnsafeGuaranteedRef { decide(request, $0, forward(plan)) }
-    case .mock: return .answer(ready(plan))
+      guard let cache = plan.pointee.cache else { return question == nil ? .forward(forward(plan)) : .fault(.misdirected) }
+      return cache._withUnsafeGuaranteedRef { decide(request, $0, forward(plan), question) }
+    case .mock: return question == nil ? .answer(ready(plan)) : .fault(.misdirected)
     }
+  }
+
+  /// Another node asks, for a client of its own.
+  @inline(never)
+  private func decideForPeer(_ request: RequestView) -> Step {
+    let fields = HeadFields(head: request.wholeHead)
+    guard let cache, let question = PeerQuestion(fields), question.to == cache.placement?.me, request.isPlain else {
+      return .fault(.misdirected)
+    }
+    if request.method.text == PeerQuestion.staleMethod {
+      return cache.heardStale(fields) ? .answer(UnsafePointer(done)) : .fault(.malformed)
+    }
+    return decideForClient(request, question)
   }
 
   // SAFETY: the plan lives in `plans`, which outlives every request of this snapshot.
@@ -147,7 +176,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
 
   public override func responding(_ exchange: ExchangeRef, _ response: ByteView, status: Int, _ worker: Worker) {
     guard exchange.pointee.route >= 0, let cache, let plan = plans[Int(exchange.pointee.route)].cache else { return }
-    plan._withUnsafeGuaranteedRef { cache.responding(exchange, response, status: status, $0) }
+    plan._withUnsafeGuaranteedRef { cache.responding(exchange, response, status: status, $0, worker) }
   }
 
   public override func finished(_ exchange: ExchangeRef, _ worker: Worker) {

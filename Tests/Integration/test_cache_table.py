@@ -1,10 +1,15 @@
-"""The table of caching cases (Tests/Vectors/cache) against the real binary."""
+"""The table of caching cases (Tests/Vectors/cache) against the real binary: one node, then three,
+each request at a node drawn at random."""
+import base64
+import contextlib
+import json
+import os
 import unittest
 
 import cache_table
 from cache_judge import parse_cache_status
 from cache_origin import CacheOrigin
-from harness import Gateway, configuration
+from harness import Gateway, configuration, free_port, loopback, wait_until
 
 # What the cases' routes stand for; `plain` is what everybody gets who turns the cache on and says no more.
 ROUTES = {
@@ -50,6 +55,22 @@ class CachingTable(unittest.TestCase):
     def test_one_node(self):
         with Gateway(settings(self.origin.port)) as gateway:
             self.judge([gateway])
+
+    def test_three_nodes(self):
+        key = base64.b64encode(os.urandom(32)).decode()
+        gossip = free_port()
+        with contextlib.ExitStack() as stack:
+            nodes = []
+            for label in ("a", "b", "c"):
+                cluster = {"listen": loopback(gossip if label == "a" else free_port()),
+                           "seeds": [] if label == "a" else [loopback(gossip)], "keys": [key]}
+                nodes.append(stack.enter_context(Gateway(settings(self.origin.port, label, cluster))))
+            wait_until(lambda: all(self.alive(n) == 3 for n in nodes), "the three nodes know each other")
+            self.judge(nodes)
+
+    @staticmethod
+    def alive(node):
+        return sum(m["state"] == "alive" for m in json.loads(node.admin("/members").text)["members"])
 
     def test_without_a_cache_nothing_that_is_promised_seems_to_happen(self):
         """The origin asked directly: a case that promises reuse and passes here could not fail."""

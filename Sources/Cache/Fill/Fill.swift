@@ -25,7 +25,7 @@ public enum FillProgress: Sendable {
 /// Bytes of a body, shared by all who send them.
 public final class FillPiece: Sendable {
   public let bytes: [UInt8]
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
 }
 
 /// A response on its way in.

@@ -1,9 +1,16 @@
 // What the cache counts, each worker in its own cells: what became of requests, by the words of Cache-Status.
 import Cache
+import Proxy
 import Runtime
 
 /// Handles of the cache's metrics.
 public struct CacheMetrics: Sendable {
+  /// What became of questions to other nodes.
+  public enum PeerEvent: Int, CaseIterable, Sendable {
+    case peerAnswered, peerFailed
+  }
+
+  private let peers: [CounterHandle]
   private let hits: CounterHandle
   private let refused: CounterHandle
   /// In the order of `CacheStatusLine.Forward.allCases`.
@@ -17,10 +24,19 @@ public struct CacheMetrics: Sendable {
         preconditionFailure("\(name): \(error)")
       }
     }
+    peers = ["answered", "failed"].map { result in
+      let name = "tidegate_cache_peer_requests_total"
+      let help = "Requests handed to the node that owns their key, by whether it answered."
+      do { return try registry.counter(name, help: help, labels: MetricLabels([(name: "result", value: result)])) } catch {
+        preconditionFailure("\(name): \(error)")
+      }
+    }
     hits = counter("hit")
     refused = counter("only-if-cached")
     forwards = CacheStatusLine.Forward.allCases.map { counter("\($0.token)") }
   }
+
+  func note(_ event: PeerEvent, _ worker: Worker) { worker.cells.add(peers[event.rawValue], 1) }
 
   func cell(_ outcome: CacheStatusLine.Outcome) -> CounterHandle {
     switch outcome {

@@ -25,13 +25,19 @@ final class CacheRequest: @unchecked Sendable {
   var candidateKey: [UInt8]
   var reason = CacheStatusLine.Forward.uriMiss
   var follow: Following?
+  /// What the other node said that asks; nil for a client's own request.
+  let question: PeerQuestion?
+  /// Nodes that are still to be asked.
+  var owners: [CacheMember] = []
   /// How often the fills that it followed proved useless for it.
   private var turns = 0
   private static let turnsMax = 3
 
   init(
-    _ service: CacheService, _ plan: CachePlan, _ forward: UnsafePointer<ForwardPlan>, _ reply: LocalReply, key: [UInt8], isHead: Bool
+    _ service: CacheService, _ plan: CachePlan, _ forward: UnsafePointer<ForwardPlan>, _ reply: LocalReply, key: [UInt8], isHead: Bool,
+    question: PeerQuestion? = nil
   ) {
+    self.question = question
     self.service = service
     self.plan = plan
     self.forward = forward
@@ -51,6 +57,11 @@ final class CacheRequest: @unchecked Sendable {
   func begin() {
     let isBypassed = plan.bypassHeaders.contains { fields.has(named: $0[...]) }
     if directives.noStore || isForTheOrigin || isBypassed { return pass(.bypass) }
+    askOwner()
+  }
+
+  /// Looks for it here, and at the origin.
+  func proceed() {
     if service.fills.isUnshared(key, now: now) { return pass(.uriMiss) }
     lookUp()
     judge()
@@ -198,15 +209,20 @@ final class CacheRequest: @unchecked Sendable {
     let line = CacheStatusLine(.fwd(reason))
     service.note(line, worker)
     reply.add(lines(line))
-    if isHead, let request = reply.request { worker.watchResponse(request) }
-    reply.forward(by: forward)
+    guard let request = reply.request else { return }
+    if isHead { worker.watchResponse(request) }
+    // Of another node's client the engine knows nothing: it goes as a fetch, and the answer comes back as it is.
+    guard let question else { return reply.forward(by: forward) }
+    if worker.fetch(FetchHead.whole(fields), by: forward, like: request, origin: question.origin, PassSink(reply)) == nil {
+      reply.fail(.internalError)
+    }
   }
 
   /// A HEAD goes on as it is; where the origin fails, what is stored may answer.
   private func askForHead(_ stored: CachedResponse) {
     guard let request = reply.request else { return }
     let sink = HeadSink(self, stored)
-    if worker.fetch(fields.bytes, by: forward, like: request, sink) == nil { pass(reason) }
+    if worker.fetch(fields.bytes, by: forward, like: request, origin: question?.origin, sink) == nil { pass(reason) }
   }
 
   private func answerGatewayTimeout() {
@@ -234,7 +250,7 @@ final class CacheRequest: @unchecked Sendable {
     let sink = FillSink(self, fill, candidate: candidate, candidateKey: candidateKey)
     let head = FetchHead.make(fields, validating: candidate?.fields)
     follow = Following(fill, isLeader: true, self)
-    sink.fetch = worker.fetch(head, by: forward, like: request, sink)
+    sink.fetch = worker.fetch(head, by: forward, like: request, origin: question?.origin, sink)
     if sink.fetch == nil {
       fill.refuse(.notShared)
       service.fills.end(fill)
@@ -261,7 +277,7 @@ final class CacheRequest: @unchecked Sendable {
     let collapse = service.collapseKey(key, fields, worker)
     guard case .lead(let fill) = service.fills.join(collapse), let request = reply.request else { return }
     let sink = FillSink(self, fill, candidate: stored, candidateKey: candidateKey, isBehind: true)
-    sink.fetch = worker.fetch(FetchHead.make(fields, validating: stored.fields), by: forward, like: request, sink)
+    sink.fetch = worker.fetch(FetchHead.make(fields, validating: stored.fields), by: forward, like: request, origin: question?.origin, sink)
     if sink.fetch == nil {
       fill.refuse(.notShared)
       service.fills.end(fill)

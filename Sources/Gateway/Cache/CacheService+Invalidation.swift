@@ -5,7 +5,7 @@ import Runtime
 
 extension CacheService {
   /// The head of a response that was watched for, before its client gets it.
-  func responding(_ exchange: ExchangeRef, _ response: ByteView, status: Int, _ plan: CachePlan) {
+  func responding(_ exchange: ExchangeRef, _ response: ByteView, status: Int, _ plan: CachePlan, _ worker: Worker) {
     let fields = HeadFields(head: response.bytes)
     let scheme: CacheScheme = exchange.isSecure ? .https : .http
     let query = Array(exchange.query.bytes)
@@ -20,13 +20,16 @@ extension CacheService {
     let targets = Invalidation.targets(
       method: Array(exchange.methodName.bytes), status: status, authority: Array(exchange.authority.bytes), path: path + query,
       response: fields, scheme: scheme)
+    var keys: [[UInt8]] = []
     for target in targets {
       let key = CacheKey(
         scheme: scheme, authority: target.authority, path: target.path, query: target.query,
         request: HeadFields(head: exchange.wholeHead), rules: plan.caching.key, listenerPort: exchange.listenerPort)
       remove(key.bytes)
       fills.detach(key.bytes)
+      keys.append(key.bytes)
     }
+    tellStale(keys, like: exchange, worker)
   }
 
   /// RFC 9111 §4.3.5: a HEAD that shows another representation makes the stored one stale; one that shows the same renews it.

@@ -30,16 +30,27 @@ public final class CacheService: @unchecked Sendable {
   private let seed: (UInt64, UInt64)
   private let parts: [CacheWorker]
   public let metrics: CacheMetrics
+  private let placed = Locked<CachePlacement?>(nil)
+  /// How requests are sent to other nodes, whose upstream is the first of every snapshot of a node in a cluster.
+  let peers: UnsafePointer<ForwardPlan>
 
   /// Milliseconds for which a key that gave nothing to share is not made to wait again.
   static let unsharedFor: Int64 = 10_000
 
   public init(_ options: CacheOptions, workers: Int, metrics: CacheMetrics) {
     memory = MemoryTier(MemoryLimits(bytesMax: options.memoryBytes, readersMax: max(workers + 8, 16)))
+    let peers = UnsafeMutablePointer<ForwardPlan>.allocate(capacity: 1)
+    peers.initialize(to: ForwardPlan(upstream: 0))
+    self.peers = UnsafePointer(peers)
     seed = options.seed
     self.metrics = metrics
     parts = (0..<workers).map { [memory] _ in CacheWorker(memory) }
   }
+
+  /// The nodes that keys are placed on; nil where this one is alone.
+  public var placement: CachePlacement? { placed.withLock { $0 } }
+
+  public func place(on placement: CachePlacement?) { placed.withLock { $0 = placement } }
 
   /// Makes a worker one that looks things up. Before it runs.
   public func attach(_ worker: Worker) { worker.observe(parts[worker.index]) }

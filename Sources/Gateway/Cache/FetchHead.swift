@@ -18,7 +18,28 @@ enum FetchHead {
     return text + [13, 10]
   }
 
-  private static let dropped = ["if-none-match", "if-modified-since", "if-range", "range"].map { Array($0.utf8) }
+  /// The client's own head, as a question to another node.
+  static func asking(_ request: HeadFields, _ question: PeerQuestion) -> [UInt8] {
+    whole(request, also: question.line)
+  }
+
+  /// The client's own head.
+  static func whole(_ request: HeadFields, also lines: [UInt8] = []) -> [UInt8] {
+    var text = Array(request.startLine) + [13, 10]
+    for i in 0..<request.count where !isOfPeers(request.name(i)) {
+      text += request.name(i)
+      text += [0x3a, 0x20]
+      text += request.value(i)
+      text += [13, 10]
+    }
+    return text + lines + [13, 10]
+  }
+
+  private static func isOfPeers(_ name: ArraySlice<UInt8>) -> Bool {
+    name.count == 13 && zip(name, "tidegate-peer".utf8).allSatisfy { $0 | 0x20 == $1 }
+  }
+
+  private static let dropped = ["if-none-match", "if-modified-since", "if-range", "range", "tidegate-peer"].map { Array($0.utf8) }
 
   private static func isForOneCopy(_ name: ArraySlice<UInt8>) -> Bool {
     dropped.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == $1 | 0x20 } }

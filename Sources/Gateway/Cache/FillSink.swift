@@ -23,6 +23,7 @@ final class FillSink: ResponseSink {
   /// The body so far is kept to be stored.
   private var isStoring = false
   private var bytes = 0
+  private var last: FillPiece?
 
   init(_ request: CacheRequest, _ fill: Fill, candidate: CachedResponse?, candidateKey: [UInt8], isBehind: Bool = false) {
     service = request.service
@@ -125,7 +126,12 @@ final class FillSink: ResponseSink {
   // MARK: the body
 
   override func body(_ piece: UnsafeRawBufferPointer, _ worker: Worker) {
-    guard head != nil else { return }
+    guard let head else { return }
+    // The last piece waits until all is stored: who has it may ask again at once, and is to find it.
+    if let length = head.length, isStoring, bytes + piece.count >= length {
+      last = FillPiece(Array(piece))
+      return
+    }
     bytes = fill.append(piece)
     if bytes > plan.caching.rules.bodyBytesMax && isStoring {
       isStoring = false
@@ -157,7 +163,8 @@ final class FillSink: ResponseSink {
 
   private func finish() {
     // Stored first: whoever comes when the fill has ended finds it.
-    if isStoring, !fill.isExpired, let head { service.store(key, head, fill.pieces) }
+    if isStoring, !fill.isExpired, let head { service.store(key, head, fill.pieces + (last.map { [$0] } ?? [])) }
+    if let last { last.bytes.withUnsafeBytes { _ = fill.append($0) } }
     service.fills.end(fill)
     fill.complete()
   }

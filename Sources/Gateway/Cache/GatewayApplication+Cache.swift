@@ -6,23 +6,29 @@ import Runtime
 
 extension GatewayApplication {
   @inline(__always)
-  func decide(_ request: RequestView, _ plan: CachePlan, _ forward: UnsafePointer<ForwardPlan>) -> Step {
+  func decide(
+    _ request: RequestView, _ plan: CachePlan, _ forward: UnsafePointer<ForwardPlan>, _ question: PeerQuestion?
+  ) -> Step {
     let service = cache!
     let method = request.knownMethod
-    guard method == .get || method == .head, request.isPlain else { return passUncached(request, service, forward) }
+    guard method == .get || method == .head, request.isPlain else {
+      return question == nil ? passUncached(request, service, forward) : .fault(.misdirected)
+    }
     let part = service.part(of: request.worker)
-    write(request, plan, to: part)
+    write(request, plan, question, to: part)
     if plan.isPlain && !request.hasCachingFields, let answer = part.hit(service, request.worker) { return .stored(answer) }
     let reply = request.hold()
-    CacheRequest(service, plan, forward, reply, key: part.key, isHead: method == .head).begin()
+    CacheRequest(service, plan, forward, reply, key: part.key, isHead: method == .head, question: question).begin()
     return .held
   }
 
-  private func write(_ request: RequestView, _ plan: CachePlan, to part: CacheWorker) {
+  private func write(_ request: RequestView, _ plan: CachePlan, _ question: PeerQuestion?, to part: CacheWorker) {
     let fields = plan.caching.key.headers.isEmpty ? nil : HeadFields(head: request.wholeHead)
     CacheKey.write(
-      into: &part.key, scheme: request.isSecure ? .https : .http, authority: request.authority.bytes, path: request.path.bytes,
-      query: request.query.bytes, method: .get, request: fields, rules: plan.caching.key, listenerPort: request.listenerPort)
+      into: &part.key, scheme: question?.isSecure ?? request.isSecure ? .https : .http, authority: request.authority.bytes,
+      path: request.path.bytes,
+      query: request.query.bytes, method: .get, request: fields, rules: plan.caching.key,
+      listenerPort: question?.listenerPort ?? request.listenerPort)
   }
 
   /// Methods that nothing is stored for: their responses may make something stale (RFC 9111 §4.4).

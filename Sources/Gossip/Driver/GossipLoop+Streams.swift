@@ -12,6 +12,8 @@ struct GossipStream {
   var asked: MemberID?
   let deadline: UInt64
   var isConnecting: Bool
+  /// Nothing has come yet: it may be meant for somebody else.
+  var isUnknown = false
   /// Bytes of `talk.output` that the socket has taken.
   var written = 0
   /// All has been said: it closes when what waits has gone out.
@@ -103,7 +105,23 @@ extension GossipLoop {
       }
       let talk = PeerStream(.answerer, ring: ring, cluster: clusterTag, salt: .fromSystem(), bytesMax: limits.viewBytesMax)
       add(descriptor, address, talk, asked: nil, isConnecting: false)
+      if onPeerLink != nil { streams[nextStream - 1]?.isUnknown = true }
     }
+  }
+
+  /// The first byte of a TLS record that carries a handshake (RFC 8446 §5.1); a stream of gossip begins with another (`StreamHello`).
+  private static let handshakeRecord: UInt8 = 22
+
+  /// Looks at the first byte of a stream that came: what speaks TLS is handed on, and is gone from here.
+  private func handOn(_ token: UInt64, _ stream: GossipStream) -> Bool {
+    var first: UInt8 = 0
+    guard recv(stream.descriptor, &first, 1, Int32(MSG_PEEK)) == 1 else { return false }
+    streams[token]?.isUnknown = false
+    guard first == GossipLoop.handshakeRecord, let onPeerLink else { return false }
+    loop.remove(stream.descriptor)
+    streams[token] = nil
+    onPeerLink(stream.descriptor, stream.address)
+    return true
   }
 
   private func add(_ descriptor: Int32, _ address: SocketAddress, _ talk: PeerStream, asked: MemberID?, isConnecting: Bool) {
@@ -126,6 +144,7 @@ extension GossipLoop {
       stream.isConnecting = false
       streams[token] = stream
     }
+    if stream.isUnknown && handOn(token, stream) { return }
     if ready & ~EventLoop.writable != 0, !readStream(token, stream) { return }
     writeStream(token)
   }

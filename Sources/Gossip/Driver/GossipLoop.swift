@@ -66,6 +66,10 @@ public final class GossipLoop: @unchecked Sendable {
   public var onFact: (@Sendable (FactEffect) -> Void)?
   /// Called on the loop's thread, at most once a second, with what is to survive a restart.
   public var onKeep: (@Sendable (FactState) -> Void)?
+  /// Called on the loop's thread with what `status` shows from now on, some twenty times a second at most.
+  public var onView: (@Sendable (GossipStatus) -> Void)?
+  /// Takes connections to the peer port that speak TLS, on the loop's thread: the descriptor is the callee's from there on.
+  public var onPeerLink: (@Sendable (Int32, SocketAddress) -> Void)?
   /// Called when something happens that an operator should know, on the loop's thread.
   public var onNotice: (@Sendable (GossipNotice) -> Void)?
 
@@ -301,6 +305,7 @@ public final class GossipLoop: @unchecked Sendable {
     status.streamsRefused = streamsRefused
     let fresh = status
     published.withLock { $0 = fresh }
+    onView?(fresh)
   }
 }
 

@@ -32,6 +32,16 @@ extension ClusterService {
     control.sync { _ in upstreams.value.peers = health.value }
   }
 
+  /// Lets requests go to the other nodes, and theirs come to the workers, in turn.
+  func sharePeers(_ peers: ControlBox<PeerWatch>, workers: [Worker], on control: WorkerThread) {
+    let turn = Turn()
+    loop.onPeerLink = { descriptor, remote in
+      let worker = workers[turn.next(of: workers.count)]
+      worker.post { $0.serve(descriptor, from: remote, listener: ClusterPeers.listener) }
+    }
+    loop.onView = { status in control.worker.post { _ in peers.value.look(status) } }
+  }
+
   private static func write(_ standing: ClockStanding, to log: NodeLog) {
     switch standing {
     case .unknown: break
@@ -69,6 +79,17 @@ final class ClusterTickets: Sendable {
       log.debug("ticket keys in force", ["keys": JSONValue(others.count + 1), "shared": .bool(sealing != nil)])
     } catch {
       log.error("ticket keys of the cluster cannot be used", ["reason": .string("\(error)")])
+    }
+  }
+}
+
+/// Whose turn it is.
+private final class Turn: Sendable {
+  private let last = Locked(0)
+  func next(of count: Int) -> Int {
+    last.withLock { last in
+      last = (last + 1) % count
+      return last
     }
   }
 }

@@ -40,6 +40,7 @@ final class ServingProcess {
   var accessLog: AccessLog?
   var observer: NodeObserver!
   private var cluster: ClusterService?
+  private var peers: ControlBox<PeerWatch>?
   private var cache: CacheService!
   private let cacheMetrics: CacheMetrics
   private let engineMetrics: EngineMetrics
@@ -69,6 +70,9 @@ final class ServingProcess {
       let sockets = try compiled.listeners.map { try link.listen($0.address, count: configuration.node.workers) }
       let adminSockets = try link.listen(compiled.admin.address, count: 1)
       try makeWorkers(configuration.node.workers, cacheBytes: configuration.cache.ramBytes)
+      if let settings = configuration.cluster {
+        peers = ControlBox(PeerWatch(try ClusterPeers(try ClusterService.ring(settings), cluster: settings.name), cache))
+      }
       publish(compiled)
       startControl(compiled, adminSockets)
       if let refusal = try joinCluster(configuration) {
@@ -185,14 +189,20 @@ final class ServingProcess {
     let upstreams = upstreams!
     let workers = workers
     let options = compiled.upstreams
+    let peers = peers
+    // The other nodes stand in front of what is configured.
+    let offset = peers == nil ? 0 : 1
     let listings = control.sync { _ in
       let listings = upstreams.value.update(to: options)
       upstreams.value.onChange = { index, listing in
-        for worker in workers { worker.worker.post { $0.update(upstream: index, revision: revision, to: listing) } }
+        for worker in workers { worker.worker.post { $0.update(upstream: index + offset, revision: revision, to: listing) } }
       }
-      return listings
+      peers?.value.onChange = { listing in
+        for worker in workers { worker.worker.post { $0.update(upstream: 0, revision: revision, to: listing) } }
+      }
+      return (peers.map { [$0.value.links.listing] } ?? []) + listings
     }
-    let snapshot = compiled.snapshot(observer: observer, cache: cache, revision: revision)
+    let snapshot = compiled.snapshot(observer: observer, cache: cache, peers: peers?.value.links, revision: revision)
     for worker in workers { worker.sync { $0.adopt(snapshot, listings: listings) } }
     current = compiled
     state.published(compiled.configuration, revision: revision, upstreams: upstreams)
@@ -207,6 +217,7 @@ final class ServingProcess {
     state.setCluster(service)
     service.serves(definitions: configuration.definitions)
     service.shareHealth(of: upstreams, on: control)
+    if let peers { service.sharePeers(peers, workers: workers.map(\.worker), on: control) }
     let refusal = service.start(seeds: settings.seeds, on: control)
     log.info(
       "gossip",
@@ -299,6 +310,7 @@ final class ServingProcess {
     if let cluster, let settings = after.cluster {
       cluster.adopt(settings, before: before.cluster, zone: after.node.zone, on: control)
       cluster.serves(definitions: after.definitions)
+      if let peers, let ring = try? ClusterService.ring(settings) { try? peers.value.links.use(ring, cluster: settings.name) }
     }
     mainCells.add(lifecycle.reloads)
     state.reloaded(.applied(revision: revision, warnings: attempt.warnings))

@@ -14,10 +14,14 @@ struct CompiledConfiguration {
   let limits: Limits
   let forwarding: ForwardingOptions
 
-  func snapshot(observer: ExchangeObserver, cache: CacheService, revision: UInt64) -> Snapshot {
-    Snapshot(
-      application: GatewayApplication(apis, upstreams: upstreams.map(\.name), observer: observer, cache: cache), upstreams: upstreams,
-      listeners: listeners, limits: limits, forwarding: forwarding, revision: revision)
+  /// - Parameter peers: the other nodes: their upstream comes first, their listener last.
+  func snapshot(observer: ExchangeObserver, cache: CacheService, peers: ClusterPeers?, revision: UInt64) -> Snapshot {
+    let upstreams = (peers.map { [$0.upstreamOptions] } ?? []) + self.upstreams
+    let listeners = self.listeners + (peers.map { [$0.listenerOptions] } ?? [])
+    let application = GatewayApplication(
+      apis, upstreams: upstreams.map(\.name), observer: observer, cache: cache, peerListener: peers == nil ? -1 : listeners.count - 1)
+    return Snapshot(
+      application: application, upstreams: upstreams, listeners: listeners, limits: limits, forwarding: forwarding, revision: revision)
   }
 }
 

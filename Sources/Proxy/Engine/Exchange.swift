@@ -45,6 +45,7 @@ public struct Exchange {
   var collected = ByteQueue()
   /// Field lines that the application adds to the response, as HTTP/1 text.
   var added = ByteQueue()
+  var paused = PausedResponse()
   var reply: Unmanaged<LocalReply>?
 
   // Progress.
@@ -71,6 +72,8 @@ public struct Exchange {
   var isLocal = false
   /// The application wants to see the head of the response before the client does.
   var watchesResponse = false
+  /// The response waits, from its head on, until the application lets it go.
+  var isPaused = false
   var isFinished = false
   var minor: UInt8 = 1
   /// Whom trusted hops name as the client; nil: the connection's peer.

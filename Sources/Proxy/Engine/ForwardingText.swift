@@ -95,7 +95,10 @@ extension Worker {
       o = putHost(x, p, out, o, rewritten: rewritesHost)
     }
     let trusted = (x.pointee.downstream!.pointee.peerIsTrusted || forwarding.hops > 0) && forwarding.mode == .append
-    if !trusted {
+    if x.pointee.pool!.pointee.options.isOfPeers {
+      // Between nodes the head goes as the client sent it: whoever speaks to the origin judges it.
+      skipped = FieldID.hopByHop | FieldID.bit(FieldID.requestID) | skipped & FieldID.bit(FieldID.host)
+    } else if !trusted {
       skipped |= FieldID.bit(FieldID.forwardedProto) | FieldID.bit(FieldID.forwardedHost) | FieldID.bit(FieldID.forwardedPort)
       skipped |= FieldID.bit(FieldID.forwarded)
     }
@@ -111,6 +114,10 @@ extension Worker {
   @inline(__always)
   private func putHop(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int, trusted: Bool) -> Int {
     let head = request
+    if x.pointee.pool!.pointee.options.isOfPeers {
+      let o = putTrace(x, p, out, at)
+      return put(out, putRequestID(x, out, put(out, o, "X-Request-Id: ")), "\r\n")
+    }
     let c = x.pointee.downstream!
     let secure = c.pointee.tls != nil || c.pointee.isSecure
     var o = putVia(x, out, at)

@@ -57,6 +57,8 @@ public struct UpstreamOptions: Sendable {
   public var serverName: String?
   /// `Host` is the endpoint's own name instead of the client's.
   public var rewritesHost = false
+  /// Its endpoints are other nodes of this gateway: nothing is said of this hop but the request's id, and they are not health-checked here.
+  public var isOfPeers = false
   public var balance = BalanceSettings()
   public var hash = HashSource.client
   public var check: HealthCheckOptions?

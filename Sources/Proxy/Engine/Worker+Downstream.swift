@@ -38,12 +38,26 @@ extension Worker {
     return true
   }
 
+  /// Serves a connection that somebody else has accepted, as one of the named listener's; closes it where there is none.
+  public func serve(_ fd: Int32, from remote: SocketAddress, listener address: String) {
+    guard let snapshot = live?.pointee.snapshot._withUnsafeGuaranteedRef({ $0 }), !isDraining,
+      let listener = snapshot.listeners.firstIndex(where: { $0.address == address })
+    else {
+      _ = Glibc.close(fd)
+      return
+    }
+    adopt(fd, remote, listener)
+  }
+
   private func adopt(_ fd: Int32, _ address: sockaddr_storage, _ listener: Int) {
+    adopt(fd, SocketAddress(address) ?? .unknown, listener)
+  }
+
+  private func adopt(_ fd: Int32, _ remote: SocketAddress, _ listener: Int) {
     guard let snapshot = live?.pointee.snapshot._withUnsafeGuaranteedRef({ $0 }), listener >= 0, listener < snapshot.listeners.count else {
       _ = Glibc.close(fd)
       return
     }
-    let remote = SocketAddress(address) ?? .unknown
     StreamOptions.set(fd, remote)
     let options = snapshot.listeners[listener]
     let tls = options.tls?.makeSession()

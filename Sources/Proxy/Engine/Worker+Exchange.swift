@@ -329,6 +329,7 @@ extension Worker {
     x.pointee.upstreamOutput.release(pool)
     x.pointee.collected.release(pool)
     x.pointee.added.release(pool)
+    x.pointee.paused.release(pool)
     exchanges.give(x)
     snapshot.pointee.exchanges &-= 1
     if snapshot.pointee.exchanges == 0 && !snapshot.pointee.isCurrent { releasesRetired = true }

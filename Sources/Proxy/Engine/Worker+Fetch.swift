@@ -31,6 +31,19 @@ open class ResponseSink {
   open func end(_ fault: Fault?, _ worker: Worker) {}
 }
 
+/// Whose request a fetch makes, where that is not the connection that it came by: another node asks for its client.
+public struct FetchOrigin: Sendable, Equatable {
+  public var client: SocketAddress
+  public var isSecure: Bool
+  public var listenerPort: UInt16
+
+  public init(client: SocketAddress, isSecure: Bool, listenerPort: UInt16) {
+    self.client = client
+    self.isSecure = isSecure
+    self.listenerPort = listenerPort
+  }
+}
+
 /// Names a fetch under way.
 ///
 /// SAFETY: (@unchecked Sendable) used on the worker's thread; the serial tells whether the exchange is still the same.
@@ -48,18 +61,20 @@ extension Worker {
   ///   - head: a whole HTTP/1 request head without a body.
   ///   - plan: of the client's snapshot.
   ///   - pinned: the one endpoint that it is for, by its id; 0 for any.
+  ///   - origin: who is said to ask, instead of the client's connection.
   ///   - client: on whose behalf: its address, request id, route and snapshot are taken over.
   /// - Returns: nil when the head does not parse; the sink is then not called.
   @discardableResult
   public func fetch(
-    _ head: [UInt8], by plan: UnsafePointer<ForwardPlan>, pinned: UInt64 = 0, like client: ExchangeRef, _ sink: ResponseSink
+    _ head: [UInt8], by plan: UnsafePointer<ForwardPlan>, pinned: UInt64 = 0, like client: ExchangeRef, origin: FetchOrigin? = nil,
+    _ sink: ResponseSink
   ) -> Fetch? {
     var head = head
     return head.withUnsafeMutableBufferPointer { text in
       let p = text.baseAddress!
       let limits = HeadLimits(targetBytesMax: 1 << 20, headBytesMax: 1 << 20, fieldsMax: 256)
       guard request.pointee.parseRequest(p, text.count, limits) == text.count else { return nil }
-      let x = makeExchange(makeInner(like: client, sink), p, text.count, isInner: true)
+      let x = makeExchange(makeInner(like: client, origin, sink), p, text.count, isInner: true)
       x.pointee.downstreamID = Worker.innerID
       x.pointee.minor = client.pointee.minor
       x.pointee.requestIsComplete = true
@@ -67,7 +82,7 @@ extension Worker {
       x.pointee.requestBody.begin(.none, length: 0)
       x.pointee.requestID = client.pointee.requestID
       x.pointee.trace = client.pointee.trace
-      x.pointee.client = client.pointee.client
+      x.pointee.client = origin == nil ? client.pointee.client : nil
       x.pointee.route = client.pointee.route
       x.pointee.pinned = pinned
       x.pointee.plan = plan
@@ -99,7 +114,7 @@ extension Worker {
   /// The head of the response to an exchange is shown to the application.
   public func watchResponse(_ x: ExchangeRef) { x.pointee.watchesResponse = true }
 
-  private func makeInner(like client: ExchangeRef, _ sink: ResponseSink) -> ConnectionRef {
+  private func makeInner(like client: ExchangeRef, _ origin: FetchOrigin?, _ sink: ResponseSink) -> ConnectionRef {
     let from = client.pointee.downstream!
     let c = connections.take()
     c.pointee.role = .inner
@@ -109,6 +124,11 @@ extension Worker {
     c.pointee.peerText = from.pointee.peerText
     c.pointee.peerIsTrusted = from.pointee.peerIsTrusted
     c.pointee.isSecure = from.pointee.tls != nil || from.pointee.isSecure
+    if let origin {
+      c.pointee.listenerPort = origin.listenerPort
+      setPeer(c, origin.client)
+      c.pointee.isSecure = origin.isSecure
+    }
     c.pointee.sink = .passRetained(sink)
     return c
   }

@@ -11,7 +11,7 @@ extension Worker {
   func sendResponseHead(_ x: ExchangeRef, _ p: Bytes, framing: BodyFraming) {
     x.pointee.responseHeadSent = true
     x.pointee.status = UInt16(truncatingIfNeeded: response.pointee.status)
-    if x.pointee.watchesResponse { showResponse(x, p) }
+    if x.pointee.watchesResponse && holdsBack(x, p, framing) { return }
     if x.pointee.downstreamID != 0 { return submitHTTP2Response(x, p, framing: framing) }
     pendingHead = putResponseHead(x, p, scratch, framing: framing)
   }
@@ -19,6 +19,7 @@ extension Worker {
   /// Passes decoded body bytes to the client; `end` with the last of them.
   @inline(__always)
   func deliverResponseBody(_ x: ExchangeRef, _ p: Bytes, _ n: Int, end: Bool, inPlace: Bool) {
+    if x.pointee.isPaused { return x.pointee.paused.add(p, n, end: end, pool) }
     x.pointee.bytesSent &+= n
     if x.pointee.downstreamID != 0 { return queueHTTP2Response(x, p, n, end: end) }
     let c = x.pointee.downstream!
@@ -28,6 +29,7 @@ extension Worker {
   /// The whole response was handed over.
   func completeResponse(_ x: ExchangeRef) {
     x.pointee.responseIsComplete = true
+    if x.pointee.isPaused { return x.pointee.paused.isComplete = true }
     if x.pointee.downstreamID != 0 { return completeHTTP2(x) }
     finish(x)
   }
@@ -74,14 +76,6 @@ extension Worker {
       o = put(out, o, "Connection: keep-alive\r\n")
     }
     return put(out, o, "\r\n")
-  }
-
-  @inline(never)
-  func showResponse(_ x: ExchangeRef, _ p: Bytes) {
-    x.pointee.watchesResponse = false
-    let status = response.pointee.status
-    let head = ByteView(p, response.pointee.end)
-    x.pointee.snapshot!.pointee.application._withUnsafeGuaranteedRef { $0.responding(x, head, status: status, self) }
   }
 
   /// The request's id and the end of its line.

@@ -33,6 +33,7 @@ extension Worker {
   /// Whether the client's side cannot take more of the response now.
   @inline(__always)
   func responseIsBlocked(_ x: ExchangeRef) -> Bool {
+    if x.pointee.isPaused { return true }
     if x.pointee.downstreamID != 0 {
       return x.pointee.downstreamID < 0 ? sinkIsBlocked(x) : x.pointee.downstreamOutput.count >= limits.streamBufferBytes
     }

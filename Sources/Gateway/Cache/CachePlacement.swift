@@ -1,0 +1,55 @@
+// Which node keeps which key: by rank among the nodes that live and are not draining (weighted rendezvous hashing; see `rendezvousScore`).
+// Who lives is Node's to say.
+import Cache
+import Proxy
+import Runtime
+
+/// A node, as placement sees it.
+public struct CacheMember: Sendable, Equatable {
+  public var name: String
+  /// A stable hash of its identity.
+  public var node: UInt64
+  public var weight: Double
+  /// How it is reached; nil for this node.
+  public var endpoint: UInt64?
+
+  public init(name: String, node: UInt64, weight: Double, endpoint: UInt64?) {
+    self.name = name
+    self.node = node
+    self.weight = weight
+    self.endpoint = endpoint
+  }
+}
+
+/// The nodes that keys are placed on, immutable.
+public final class CachePlacement: Sendable {
+  public let members: [CacheMember]
+  /// Where the snapshots have the upstream of the other nodes.
+  public let me: UInt64
+
+  /// - Parameters:
+  ///   - members: this node among them, unless it is draining.
+  ///   - me: this node's hash.
+  public init(_ members: [CacheMember], me: UInt64) {
+    self.members = members
+    self.me = me
+  }
+
+  /// The nodes that come first for a key, the owner at the head.
+  /// - Parameter count: how many, at most.
+  public func rank(_ key: [UInt8], count: Int) -> [CacheMember] {
+    let hash = key.withUnsafeBytes { CacheKeyHash($0).high }
+    var first: [(score: Double, member: CacheMember)] = []
+    for member in members {
+      let score = rendezvousScore(key: hash, node: member.node, weight: member.weight)
+      let at = first.firstIndex { $0.score < score } ?? first.count
+      if at < count {
+        first.insert((score, member), at: at)
+        if first.count > count { first.removeLast() }
+      }
+    }
+    return first.map(\.member)
+  }
+
+  public func isThere(_ endpoint: UInt64) -> Bool { members.contains { $0.endpoint == endpoint } }
+}

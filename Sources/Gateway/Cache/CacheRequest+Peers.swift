@@ -1,0 +1,111 @@
+// A request's way to the nodes that own its key.
+import Cache
+import Proxy
+import Runtime
+
+extension CacheRequest {
+  /// How many nodes are asked before the origin: the owner and one more.
+  static let asked = 2
+
+  /// Asks the first in rank, or goes on here where that is this node, or where this node was itself asked.
+  func askOwner() {
+    guard question == nil, let placement = service.placement, placement.members.count > 1 else { return proceed() }
+    owners = placement.rank(key, count: CacheRequest.asked)
+    askNext()
+  }
+
+  func askNext() {
+    guard let owner = owners.first else { return pass(reason) }
+    owners.removeFirst()
+    guard let endpoint = owner.endpoint else { return proceed() }
+    guard let request = reply.request else { return }
+    let question = PeerQuestion(
+      to: owner.node, client: request.clientAddress, isSecure: request.isSecure, listenerPort: request.listenerPort)
+    let sink = OwnerSink(self, endpoint: endpoint)
+    sink.fetch = worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink)
+    if sink.fetch == nil { return pass(reason) }
+    sink.watch(worker)
+  }
+}
+
+extension CacheService {
+  /// How long a response waits at most until other nodes know what it makes stale, nanoseconds.
+  private static let patience: UInt64 = 250_000_000
+
+  /// Tells the nodes that may keep it that what is stored under these keys is stale; the response to the request that made it so waits
+  /// until they have said that they know, for as long as `patience`.
+  func tellStale(_ keys: [[UInt8]], like exchange: ExchangeRef, _ worker: Worker) {
+    guard let placement, placement.members.count > 1 else { return }
+    let asked = keys.flatMap { key in
+      placement.rank(key, count: CacheRequest.asked).compactMap { owner in owner.endpoint.map { (key, owner.node, $0) } }
+    }
+    if asked.isEmpty { return }
+    let pause = worker.pause(exchange)
+    let waiting = Waiting(asked.count) { worker.resume(pause) }
+    for (key, node, endpoint) in asked {
+      let head = CacheService.staleHead(key, PeerQuestion(to: node, client: exchange.clientAddress, isSecure: false, listenerPort: 0))
+      if worker.fetch(head, by: peers, pinned: endpoint, like: exchange, StaleSink(waiting)) == nil { waiting.done() }
+    }
+    worker.after(CacheService.patience) { worker.resume(pause) }
+  }
+
+  private static func staleHead(_ key: [UInt8], _ question: PeerQuestion) -> [UInt8] {
+    var head = Array("\(PeerQuestion.staleMethod) / HTTP/1.1\r\nHost: peer\r\n".utf8) + question.line
+    head += Array("Tidegate-Key: ".utf8)
+    for byte in key { head += [digit(byte >> 4), digit(byte & 15)] }
+    return head + [13, 10, 13, 10]
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+
+  /// What another node has told to be stale.
+  func heardStale(_ fields: HeadFields) -> Bool {
+    guard let text = fields.first(PeerQuestion.keyField), text.count % 2 == 0, !text.isEmpty else { return false }
+    var key: [UInt8] = []
+    var high: UInt8?
+    for c in text {
+      guard let value = CacheService.value(c) else { return false }
+      if let first = high {
+        key.append(first << 4 | value)
+        high = nil
+      } else {
+        high = value
+      }
+    }
+    remove(key)
+    fills.detach(key)
+    return true
+  }
+
+  private static func value(_ c: UInt8) -> UInt8? {
+    c >= 0x30 && c <= 0x39 ? c - 0x30 : c >= 0x61 && c <= 0x66 ? c - 0x57 : nil
+  }
+}
+
+/// Does something when a number of others are done.
+private final class Waiting {
+  private var count: Int
+  private let then: () -> Void
+
+  init(_ count: Int, _ then: @escaping () -> Void) {
+    self.count = count
+    self.then = then
+  }
+
+  func done() {
+    count -= 1
+    if count == 0 { then() }
+  }
+}
+
+/// Waits for a node to say that it knows; one that cannot be reached has nothing to serve.
+private final class StaleSink: ResponseSink {
+  private let waiting: Waiting
+
+  init(_ waiting: Waiting) {
+    self.waiting = waiting
+    super.init()
+  }
+
+  override func end(_ fault: Fault?, _ worker: Worker) { waiting.done() }
+}

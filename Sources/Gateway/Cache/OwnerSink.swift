@@ -1,0 +1,51 @@
+// The answer of the node that owns a key, on its way to this node's client. A node that cannot answer costs time and nothing else: the next
+// in rank is asked, and then the origin.
+import Cache
+import Proxy
+import Runtime
+
+/// Takes what another node answers.
+final class OwnerSink: ResponseSink {
+  private let request: CacheRequest
+  private let endpoint: UInt64
+  private var isAnswered = false
+  var fetch: Fetch?
+
+  init(_ request: CacheRequest, endpoint: UInt64) {
+    self.request = request
+    self.endpoint = endpoint
+    super.init()
+  }
+
+  override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
+    if isAnswered || !request.reply.isOpen { return .take }
+    isAnswered = true
+    if status == 421 {
+      request.askNext()
+      return .take
+    }
+    request.service.metrics.note(.peerAnswered, worker)
+    return .graft(request.reply)
+  }
+
+  override func end(_ fault: Fault?, _ worker: Worker) {
+    if isAnswered { return }
+    isAnswered = true
+    request.service.metrics.note(.peerFailed, worker)
+    request.askNext()
+  }
+
+  /// Looks from time to time whether the node is still believed to live: what is frozen does not break its connections.
+  func watch(_ worker: Worker) {
+    worker.after(OwnerSink.lookAgainAfter) { [self] in
+      if isAnswered || !request.reply.isOpen { return }
+      if request.service.placement?.isThere(endpoint) ?? false { return watch(worker) }
+      isAnswered = true
+      request.service.metrics.note(.peerFailed, worker)
+      if let fetch { worker.cancel(fetch) }
+      request.askNext()
+    }
+  }
+
+  private static let lookAgainAfter: UInt64 = 100_000_000
+}

@@ -1,0 +1,44 @@
+// What one node says to another in a request on the peer link, besides the client's own head: for whom it asks, and whom it means to ask.
+// A node that is not meant, or does not serve the same, says 421, and who asked goes elsewhere; nobody passes a question on.
+import Cache
+import Proxy
+import Runtime
+
+/// The line that makes a client's request a question to another node.
+struct PeerQuestion: Equatable {
+  static let field: StaticString = "tidegate-peer"
+  /// The method by which a node tells another that something is stale; the key stands in `tidegate-key`.
+  static let staleMethod = "TIDEGATE-STALE"
+  static let keyField: StaticString = "tidegate-key"
+
+  /// The hash of the node that is meant.
+  var to: UInt64
+  var client: SocketAddress
+  var isSecure: Bool
+  var listenerPort: UInt16
+
+  /// `1 <to> <scheme> <port> <client>`
+  var line: [UInt8] {
+    Array("Tidegate-Peer: 1 \(String(to, radix: 16)) \(isSecure ? "https" : "http") \(listenerPort) \(client)\r\n".utf8)
+  }
+
+  init(to: UInt64, client: SocketAddress, isSecure: Bool, listenerPort: UInt16) {
+    self.to = to
+    self.client = client
+    self.isSecure = isSecure
+    self.listenerPort = listenerPort
+  }
+
+  /// nil where the request does not have exactly one that can be read.
+  init?(_ fields: HeadFields) {
+    let lines = fields.all(PeerQuestion.field)
+    guard lines.count == 1 else { return nil }
+    let words = String(decoding: lines[0], as: UTF8.self).split(separator: " ")
+    guard words.count == 5, words[0] == "1", let to = UInt64(words[1], radix: 16), words[2] == "https" || words[2] == "http",
+      let port = UInt16(words[3]), let client = SocketAddress(String(words[4]))
+    else { return nil }
+    self.init(to: to, client: client, isSecure: words[2] == "https", listenerPort: port)
+  }
+
+  var origin: FetchOrigin { FetchOrigin(client: client, isSecure: isSecure, listenerPort: listenerPort) }
+}

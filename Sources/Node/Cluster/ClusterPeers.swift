@@ -1,0 +1,82 @@
+// Owns: the other nodes as this one's requests reach them: who may be asked for what is cached, and by which connection. Who lives is
+// Gossip's; what is asked is Gateway's.
+import Gateway
+import Gossip
+import Proxy
+import Runtime
+
+/// The peer link of a node in a cluster. Listings are made on the control worker's thread alone.
+///
+/// SAFETY: (@unchecked Sendable) contexts and keys are made for all threads; the rest is confined as said.
+final class ClusterPeers: @unchecked Sendable {
+  /// Names the listener that other nodes' connections are served by; no address, since they come by the gossip port.
+  static let listener = "(peers)"
+
+  let server: TLSServerContext
+  let client: TLSClientContext
+  private let keys: PeerKeys
+  private var directory = PeerDirectory()
+  private(set) var listing: UpstreamListing
+  private var endpoints: [PeerEndpoint] = []
+
+  init(_ ring: KeyRing, cluster: String) throws {
+    keys = try PeerKeys(ClusterPeers.keys(of: ring, cluster))
+    server = try TLSServerContext(peers: keys)
+    client = try TLSClientContext(peers: keys)
+    listing = directory.update(to: [], now: SystemTime().monotonic().nanoseconds)
+  }
+
+  func use(_ ring: KeyRing, cluster: String) throws { try keys.replace(ClusterPeers.keys(of: ring, cluster)) }
+
+  private static func keys(of ring: KeyRing, _ cluster: String) -> [PeerKey] {
+    ring.peerKeys(cluster: cluster).compactMap { key in key.secret.withBytes { PeerKey(identity: key.identity, secret: $0) } }
+  }
+
+  var listenerOptions: ListenerOptions { ListenerOptions(address: ClusterPeers.listener, port: 0, tls: server, http2: true) }
+  var upstreamOptions: UpstreamOptions { .peers(client) }
+
+  /// Takes the members as gossip sees them now.
+  /// - Returns: what requests go by from now on, and whether the listing is another one.
+  func see(_ status: GossipStatus) -> (placement: CachePlacement?, hasChanged: Bool) {
+    var members: [CacheMember] = []
+    var found: [PeerEndpoint] = []
+    var me: UInt64 = 0
+    for member in status.members {
+      let node = StableHash.avalanche(member.id.value)
+      if member.isSelf { me = node }
+      guard member.state == .alive else { continue }
+      let endpoint = member.isSelf ? nil : PeerEndpoint(member: member.id.value, address: member.record.peer, name: member.record.name)
+      if let endpoint { found.append(endpoint) }
+      if member.record.isDraining { continue }
+      members.append(
+        CacheMember(
+          name: member.record.name, node: node, weight: Double(member.record.weightPercent) / 100, endpoint: endpoint?.id))
+    }
+    let hasChanged = found != endpoints
+    if hasChanged {
+      endpoints = found
+      listing = directory.update(to: found, now: SystemTime().monotonic().nanoseconds)
+    }
+    return (found.isEmpty ? nil : CachePlacement(members, me: me), hasChanged)
+  }
+}
+
+/// Follows the members for the requests' sake. On the control worker's thread.
+final class PeerWatch {
+  let links: ClusterPeers
+  private let cache: CacheService
+  /// Called with a listing that has changed.
+  var onChange: (UpstreamListing) -> Void = { _ in }
+
+  init(_ links: ClusterPeers, _ cache: CacheService) {
+    self.links = links
+    self.cache = cache
+  }
+
+  func look(_ status: GossipStatus) {
+    let (placement, hasChanged) = links.see(status)
+    // Connections first: nobody is to be asked who cannot be reached.
+    if hasChanged { onChange(links.listing) }
+    if placement?.members != cache.placement?.members { cache.place(on: placement) }
+  }
+}
