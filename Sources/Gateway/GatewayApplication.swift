@@ -25,6 +25,8 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private struct API {
     let routes: Unmanaged<RouteTable>
     let firstPlan: Int32
+    /// Some route of it has a cache: what its other routes change may be stored.
+    let caches: Bool
   }
 
   private let set: HTTPAPISet
@@ -34,6 +36,8 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private let planCount: Int
   private let capturesMax: Int
   private let names: [String]
+  /// The API of each plan.
+  private let owners: [Int32]
   /// An answer without content.
   private let done: UnsafeMutablePointer<ReadyResponse>
   private let observer: Unmanaged<ExchangeObserver>
@@ -62,13 +66,14 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     plans = .allocate(capacity: max(planCount, 1))
     done = .allocate(capacity: 1)
     capturesMax = max(set.apis.map(\.routes.capturesMax).max() ?? 0, 1)
+    owners = set.apis.enumerated().flatMap { i, api in api.integrations.map { _ in Int32(i) } }
     names = set.apis.flatMap { api in api.routes.keys.map { "\(api.name) \($0.text)" } }
     super.init()
     let head = keep(Array("HTTP/1.1 204 No Content\r\n".utf8))
     done.initialize(to: ReadyResponse(head: head, headCount: 25, body: head, bodyCount: 0))
     var next = 0
     for (i, api) in set.apis.enumerated() {
-      (apis + i).initialize(to: API(routes: .passUnretained(api.routes), firstPlan: Int32(next)))
+      (apis + i).initialize(to: API(routes: .passUnretained(api.routes), firstPlan: Int32(next), caches: api.caches && cache != nil))
       for integration in api.integrations {
         (plans + next).initialize(to: plan(integration, upstreams))
         next += 1
@@ -141,7 +146,11 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     let plan = plans + Int(number)
     switch plan.pointee.integration {
     case .upstream:
-      guard let cache = plan.pointee.cache else { return question == nil ? .forward(forward(plan)) : .fault(.misdirected) }
+      guard let cache = plan.pointee.cache else {
+        if question != nil { return .fault(.misdirected) }
+        if api.pointee.caches && !request.knownMethod.isSafe { request.watchResponse() }
+        return .forward(forward(plan))
+      }
       return cache._withUnsafeGuaranteedRef { decide(request, $0, forward(plan), question) }
     case .mock: return question == nil ? .answer(ready(plan)) : .fault(.misdirected)
     }
@@ -175,8 +184,28 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   public override func routeName(_ route: Int32) -> String { route >= 0 && Int(route) < names.count ? names[Int(route)] : "" }
 
   public override func responding(_ exchange: ExchangeRef, _ response: ByteView, status: Int, _ worker: Worker) {
-    guard exchange.pointee.route >= 0, let cache, let plan = plans[Int(exchange.pointee.route)].cache else { return }
-    plan._withUnsafeGuaranteedRef { cache.responding(exchange, response, status: status, $0, worker) }
+    let route = Int(exchange.pointee.route)
+    guard route >= 0, let cache else { return }
+    if exchange.pointee.method == .head {
+      plans[route].cache?._withUnsafeGuaranteedRef { cache.renew(exchange, response, $0) }
+    } else {
+      cache.makeStale(exchange, response, status: status, worker) { cachePlan(api: Int(owners[route]), path: $0) }
+    }
+  }
+
+  /// What a GET of a path would be cached by.
+  private func cachePlan(api: Int, path: [UInt8]) -> CachePlan? {
+    let match = withUnsafeTemporaryAllocation(of: PathCapture.self, capacity: capturesMax) { captures in
+      path.withUnsafeBufferPointer { path in
+        (apis + api).pointee.routes._withUnsafeGuaranteedRef {
+          $0.match(
+            method: StaticString("GET").utf8Start, methodCount: 3, path: path.baseAddress!, pathCount: path.count,
+            into: captures.baseAddress!)
+        }
+      }
+    }
+    guard match.isFound else { return nil }
+    return plans[Int((apis + api).pointee.firstPlan &+ match.payload)].cache?.takeUnretainedValue()
   }
 
   public override func finished(_ exchange: ExchangeRef, _ worker: Worker) {

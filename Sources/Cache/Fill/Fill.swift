@@ -43,9 +43,12 @@ public final class Fill: Sendable {
     public var variant: [UInt8]
     /// What was stored proved good: the body is the stored one's.
     public var isRenewed: Bool
+    /// It is going to be stored.
+    public var isKept: Bool
 
     public init(
-      status: Int, text: [UInt8], terms: CacheTerms, length: Int?, variance: Variance, variant: [UInt8], isRenewed: Bool = false
+      status: Int, text: [UInt8], terms: CacheTerms, length: Int?, variance: Variance, variant: [UInt8], isRenewed: Bool = false,
+      isKept: Bool = true
     ) {
       self.status = status
       self.text = text
@@ -54,6 +57,7 @@ public final class Fill: Sendable {
       self.variance = variance
       self.variant = variant
       self.isRenewed = isRenewed
+      self.isKept = isKept
     }
   }
 
@@ -101,9 +105,14 @@ public final class Fill: Sendable {
   static let heldMax = 1 << 20
 
   public let key: [UInt8]
+  /// The key without its variant.
+  public let primary: [UInt8]
   private let state: Locked<State> = Locked(State())
 
-  init(key: [UInt8]) { self.key = key }
+  init(key: [UInt8], primary: [UInt8]) {
+    self.key = key
+    self.primary = primary
+  }
 
   // MARK: the leader
 

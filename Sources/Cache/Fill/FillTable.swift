@@ -28,11 +28,12 @@ public final class FillTable: Sendable {
   public init() {}
 
   /// Takes part in the fill of a key, or begins it.
-  public func join(_ key: [UInt8]) -> Place {
+  /// - Parameter primary: the key without its variant.
+  public func join(_ key: [UInt8], of primary: [UInt8]) -> Place {
     state.withLock { state in
       if let fill = state.fills[key] { return .follow(fill) }
       if state.fills.count >= FillTable.fillsMax { return .crowded }
-      let fill = Fill(key: key)
+      let fill = Fill(key: key, primary: primary)
       state.fills[key] = fill
       return .lead(fill)
     }
@@ -45,10 +46,14 @@ public final class FillTable: Sendable {
     }
   }
 
-  /// What the fill of a key brings is no longer to be shared with those that come from now on: it may be older than what made it stale.
-  public func detach(_ key: [UInt8]) {
+  /// What the fills of a key and its variants bring is not stored, nor shared with those that come from now on: it may be older than what
+  /// made it stale.
+  public func detach(_ primary: [UInt8]) {
     state.withLock { state in
-      if let fill = state.fills.removeValue(forKey: key) { fill.expire() }
+      for (key, fill) in state.fills where fill.primary == primary {
+        fill.expire()
+        state.fills[key] = nil
+      }
     }
   }
 

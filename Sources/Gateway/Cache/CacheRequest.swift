@@ -62,7 +62,6 @@ final class CacheRequest: @unchecked Sendable {
 
   /// Looks for it here, and at the origin.
   func proceed() {
-    if service.fills.isUnshared(key, now: now) { return pass(.uriMiss) }
     lookUp()
     judge()
   }
@@ -238,7 +237,8 @@ final class CacheRequest: @unchecked Sendable {
   private func join() {
     // Where responses are known to vary, only those who want the same variant wait for one another.
     let collapse = service.collapseKey(key, fields, worker)
-    switch service.fills.join(collapse) {
+    if service.fills.isUnshared(collapse, now: now) { return pass(reason) }
+    switch service.fills.join(collapse, of: key) {
     case .lead(let fill): lead(fill)
     case .follow(let fill): follow(fill, isLeader: false)
     case .crowded: pass(reason)
@@ -254,7 +254,6 @@ final class CacheRequest: @unchecked Sendable {
     if sink.fetch == nil {
       fill.refuse(.notShared)
       service.fills.end(fill)
-      pass(reason)
     }
   }
 
@@ -275,7 +274,7 @@ final class CacheRequest: @unchecked Sendable {
   /// Fetches behind the back of a request that is served stale (RFC 5861 §3).
   private func revalidateBehind(_ stored: CachedResponse) {
     let collapse = service.collapseKey(key, fields, worker)
-    guard case .lead(let fill) = service.fills.join(collapse), let request = reply.request else { return }
+    guard case .lead(let fill) = service.fills.join(collapse, of: key), let request = reply.request else { return }
     let sink = FillSink(self, fill, candidate: stored, candidateKey: candidateKey, isBehind: true)
     sink.fetch = worker.fetch(FetchHead.make(fields, validating: stored.fields), by: forward, like: request, origin: question?.origin, sink)
     if sink.fetch == nil {

@@ -4,24 +4,27 @@ import Proxy
 import Runtime
 
 extension CacheService {
-  /// The head of a response that was watched for, before its client gets it.
-  func responding(_ exchange: ExchangeRef, _ response: ByteView, status: Int, _ plan: CachePlan, _ worker: Worker) {
-    let fields = HeadFields(head: response.bytes)
+  /// The head of the response to a HEAD, before its client gets it.
+  func renew(_ exchange: ExchangeRef, _ response: ByteView, _ plan: CachePlan) {
+    let request = HeadFields(head: exchange.wholeHead)
+    let key = CacheKey(
+      scheme: exchange.isSecure ? .https : .http, authority: Array(exchange.authority.bytes), path: Array(exchange.path.bytes),
+      query: Array(exchange.query.bytes), request: request, rules: plan.caching.key, listenerPort: exchange.listenerPort)
+    freshen(key.bytes, request, HeadFields(head: response.bytes), plan)
+  }
+
+  /// The head of the response to an unsafe request, before its client gets it (RFC 9111 §4.4).
+  /// - Parameter planOf: by what a GET of a path would be cached.
+  func makeStale(
+    _ exchange: ExchangeRef, _ response: ByteView, status: Int, _ worker: Worker, planOf: ([UInt8]) -> CachePlan?
+  ) {
     let scheme: CacheScheme = exchange.isSecure ? .https : .http
-    let query = Array(exchange.query.bytes)
-    let path = Array(exchange.path.bytes)
-    if exchange.methodName.text == "HEAD" {
-      let request = HeadFields(head: exchange.wholeHead)
-      let key = CacheKey(
-        scheme: scheme, authority: Array(exchange.authority.bytes), path: path, query: query, request: request, rules: plan.caching.key,
-        listenerPort: exchange.listenerPort)
-      return freshen(key.bytes, request, fields, plan)
-    }
     let targets = Invalidation.targets(
-      method: Array(exchange.methodName.bytes), status: status, authority: Array(exchange.authority.bytes), path: path + query,
-      response: fields, scheme: scheme)
+      method: Array(exchange.methodName.bytes), status: status, authority: Array(exchange.authority.bytes),
+      path: Array(exchange.path.bytes) + Array(exchange.query.bytes), response: HeadFields(head: response.bytes), scheme: scheme)
     var keys: [[UInt8]] = []
     for target in targets {
+      guard let plan = planOf(target.path) else { continue }
       let key = CacheKey(
         scheme: scheme, authority: target.authority, path: target.path, query: target.query,
         request: HeadFields(head: exchange.wholeHead), rules: plan.caching.key, listenerPort: exchange.listenerPort)
@@ -29,7 +32,7 @@ extension CacheService {
       fills.detach(key.bytes)
       keys.append(key.bytes)
     }
-    tellStale(keys, like: exchange, worker)
+    if !keys.isEmpty { tellStale(keys, like: exchange, worker) }
   }
 
   /// RFC 9111 §4.3.5: a HEAD that shows another representation makes the stored one stale; one that shows the same renews it.

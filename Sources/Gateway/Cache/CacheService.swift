@@ -52,6 +52,11 @@ public final class CacheService: @unchecked Sendable {
 
   public func place(on placement: CachePlacement?) { placed.withLock { $0 = placement } }
 
+  /// The largest body that any tier keeps.
+  var bodyBytesMax: Int { memory.limits.entryBytesMax - CacheService.headBytesUsual }
+  /// What an entry takes besides its body, give or take.
+  private static let headBytesUsual = 4096
+
   /// Makes a worker one that looks things up. Before it runs.
   public func attach(_ worker: Worker) { worker.observe(parts[worker.index]) }
 

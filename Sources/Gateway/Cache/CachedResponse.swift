@@ -54,7 +54,10 @@ final class CachedResponse {
 extension CacheTerms {
   /// As the RAM tier keeps them: the first word decides a hit, the others are these terms' own.
   var packed: EntryTerms {
-    var packed = EntryTerms(freshUntil: mayBeServedBlindly ? responseTime &+ (freshFor &- initialAge) &* 1000 : Int64.min)
+    // As `isFresh` has it: what the response's delay leaves of a second counts too.
+    let delay = max(responseTime &- requestTime, 0) % 1000
+    let until = responseTime &+ (freshFor &- initialAge) &* 1000 &- delay
+    var packed = EntryTerms(freshUntil: mayBeServedBlindly ? until : Int64.min)
     packed.word1 = UInt64(bitPattern: requestTime)
     packed.word2 = UInt64(bitPattern: responseTime)
     packed.word3 = UInt64(bitPattern: initialAge)

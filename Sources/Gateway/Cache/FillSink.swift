@@ -50,7 +50,7 @@ final class FillSink: ResponseSink {
     switch Storing.judge(method: .get, request: fields, response: response, rules: rules, requestTime: requestTime, responseTime: now) {
     case .store(let terms):
       let length = Framing.length(response, hasBody: hasBody)
-      if let length, length > rules.bodyBytesMax { return declined(response, status, StoreRefusal.tooLarge.detail, worker) }
+      if let length, length > bodyBytesMax { return declined(response, status, StoreRefusal.tooLarge.detail, worker) }
       begin(StoredHead.make(response, storing: terms), status, terms, length, Variance(response))
       return .take
     case .refuse(let reason):
@@ -59,14 +59,14 @@ final class FillSink: ResponseSink {
   }
 
   private func begin(
-    _ text: [UInt8], _ status: Int, _ terms: CacheTerms, _ length: Int?, _ variance: Variance, isRenewed: Bool = false
+    _ text: [UInt8], _ status: Int, _ terms: CacheTerms, _ length: Int?, _ variance: Variance, isRenewed: Bool = false, isKept: Bool = true
   ) {
     let head = Fill.Head(
       status: status, text: text, terms: terms, length: length, variance: variance, variant: variance.key(of: fields),
-      isRenewed: isRenewed)
+      isRenewed: isRenewed, isKept: isKept)
     self.head = head
     isStoring = true
-    service.fills.noteShared(key)
+    service.fills.noteShared(fill.key)
     fill.begin(head)
   }
 
@@ -85,10 +85,13 @@ final class FillSink: ResponseSink {
       request: fields, merged: fresh, update: response, rules: plan.caching.rules, requestTime: requestTime, responseTime: now)
     var terms = stored.terms
     var keeps = false
-    if case .store(let renewed) = judgement { (terms, keeps) = (renewed, true) }
-    begin(merged, stored.status, terms, stored.bodyCount, Variance(fresh), isRenewed: true)
+    switch judgement {
+    case .store(let renewed): (terms, keeps) = (renewed, true)
+    // What this request alone forbids says nothing of what is stored.
+    case .refuse(let reason): if reason != .authorization && reason != .requestNoStore { service.remove(candidateKey) }
+    }
+    begin(merged, stored.status, terms, stored.bodyCount, Variance(fresh), isRenewed: true, isKept: keeps)
     isStoring = keeps
-    if !keeps { service.remove(candidateKey) }
     bytes = stored.withBody { fill.append($0) }
     finish()
     return .take
@@ -107,7 +110,7 @@ final class FillSink: ResponseSink {
     // What is stored was superseded by it (RFC 9111 §4.3.3), unless the origin only could not answer.
     if candidate != nil && status < 500 { service.remove(candidateKey) }
     // An error passes; what is meant for one alone stays so.
-    if status < 500 { service.fills.noteUnshared(key, until: service.now + CacheService.unsharedFor) }
+    if status < 500 { service.fills.noteUnshared(fill.key, until: service.now + CacheService.unsharedFor) }
     defer {
       fill.refuse(.notShared)
       service.fills.end(fill)
@@ -123,6 +126,9 @@ final class FillSink: ResponseSink {
     return .graft(leader.reply)
   }
 
+  /// Of what the route and the tiers take the smaller.
+  private var bodyBytesMax: Int { min(plan.caching.rules.bodyBytesMax, service.bodyBytesMax) }
+
   // MARK: the body
 
   override func body(_ piece: UnsafeRawBufferPointer, _ worker: Worker) {
@@ -133,7 +139,7 @@ final class FillSink: ResponseSink {
       return
     }
     bytes = fill.append(piece)
-    if bytes > plan.caching.rules.bodyBytesMax && isStoring {
+    if bytes > bodyBytesMax && isStoring {
       isStoring = false
       service.fills.end(fill)
       fill.stopKeeping()

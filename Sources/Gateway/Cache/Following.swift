@@ -73,6 +73,10 @@ final class Following: @unchecked Sendable {
       let line = line(head)
       // A part, or a condition, is looked at when all is there.
       if isComplete && fill.keepsAll || request.isConditional {
+        if !fill.keepsAll {
+          leave()
+          return request.pass(request.reason)
+        }
         guard isComplete else { return }
         leave()
         return request.serve(CachedResponse(head, fill.pieces), status: line)
@@ -97,7 +101,7 @@ final class Following: @unchecked Sendable {
   private func line(_ head: Fill.Head) -> CacheStatusLine {
     var line = CacheStatusLine(.fwd(request.reason))
     line.fwdStatus = head.isRenewed ? 304 : head.status
-    line.stored = true
+    line.stored = head.isKept && fill.keepsAll && !fill.isExpired
     line.collapsed = !isLeader
     return line
   }

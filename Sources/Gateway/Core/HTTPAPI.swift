@@ -57,6 +57,16 @@ public struct HTTPAPI: Sendable {
   public let routes: RouteTable
   /// What answers each route, in the order of the definition.
   public let integrations: [Integration]
+
+  /// Whether some route of it has a cache.
+  var caches: Bool {
+    integrations.contains {
+      switch $0 {
+      case .upstream(_, _, _, let caching): caching != nil
+      case .mock: false
+      }
+    }
+  }
 }
 
 /// Something wrong with a definition, and where.

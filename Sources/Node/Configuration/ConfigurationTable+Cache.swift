@@ -15,10 +15,11 @@ extension ConfigurationTable {
     name: "cache of a route", doc: "Caching of one route or API (RFC 9111, as a shared cache).",
     keys: [
       .init("enabled", .flag, "true", "`false` takes a route out of what its API says."),
-      .optional("default_ttl", .duration(zero: "do not store"), "Freshness of responses that say nothing of their own."),
-      .optional("maximum_ttl", .duration(zero: "do not store"), "No response is fresh for longer, whatever it says."),
+      .optional("default_ttl", .duration(zero: "ask the origin each time"), "Freshness of responses that say nothing of their own."),
+      .optional("maximum_ttl", .duration(zero: "ask the origin each time"), "No response is fresh for longer, whatever it says."),
       .optional(
-        "negative_ttl", .duration(zero: "do not store"), "Freshness of 404, 405, 410, 414 and 501 that say nothing of their own."),
+        "negative_ttl", .duration(zero: "ask the origin each time"),
+        "Freshness of 404, 405, 410, 414 and 501 that say nothing of their own."),
       .init("heuristics", .flag, "true", "Take a tenth of the time since `Last-Modified`, a day at most, where nothing else is said."),
       .init(
         "stale_while_revalidate", .duration(zero: "never"), "0",
@@ -26,7 +27,7 @@ extension ConfigurationTable {
       .init(
         "stale_if_error", .duration(zero: "never"), "0",
         "How long a stale response is served in place of an error of the origin, where it does not say itself (RFC 5861)."),
-      .init("body_max", .size(zero: nil), "8MiB", "Larger bodies pass without being stored."),
+      .init("body_max", .size(zero: nil), "8MiB", "Larger bodies pass without being stored; so do those beyond a 256th of `cache.ram`."),
       .init("key", .section(cacheKey), "{}", "Which requests share a stored response."),
       .init("bypass", .list(.text(.fieldName), atLeast: 0), "[]", "Requests with one of these header fields go past the cache."),
     ])

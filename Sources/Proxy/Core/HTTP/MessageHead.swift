@@ -56,6 +56,14 @@ public enum BodyFraming: UInt8 {
 public enum Method: UInt8 {
   case other, get, head, post, put, patch, delete, options, connect, trace
 
+  /// Asks for nothing to be changed (RFC 9110 §9.2.1); a method that is not known is taken to.
+  @inline(__always) public var isSafe: Bool {
+    switch self {
+    case .get, .head, .options, .trace: true
+    case .other, .post, .put, .patch, .delete, .connect: false
+    }
+  }
+
   /// Safe to send twice without being asked (RFC 9110 §9.2.2).
   @inline(__always) public var isIdempotent: Bool {
     switch self {
