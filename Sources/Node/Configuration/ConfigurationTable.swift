@@ -40,7 +40,7 @@ enum ConfigurationTable {
         "advertise", .text(.listenAddress),
         "Where the other nodes reach `listen`, when that is not the address itself. For `0.0.0.0` and `[::]` it is, unless set, the "
           + "address by which this machine reaches its first seed."),
-      .optional("peer", .text(.listenAddress), status: .notYet, "TCP address for traffic between nodes."),
+      .optional("peer", .text(.listenAddress), status: .notYet, "TCP address for traffic between nodes, which uses `listen`."),
       .init(
         "seeds", .list(.text(.seed), atLeast: 0), "[]",
         "Nodes to join: `host:port`, or `dns:name:port` for every address of a name (`dns:_service._udp.name:1`: SRV records, which bring "
