@@ -48,7 +48,7 @@ let package = Package(
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
     .testTarget(name: "ProxyTests", dependencies: ["Proxy"]),
     .testTarget(name: "CacheTests", dependencies: ["Cache"]),
-    .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+    .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Cache"]),
     .target(name: "SimulationKit", dependencies: ["Runtime", "Gossip"], path: "Tests/SimulationKit", swiftSettings: acrossRooms),
     .executableTarget(
       name: "simulate",

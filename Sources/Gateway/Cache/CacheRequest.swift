@@ -98,9 +98,10 @@ final class CacheRequest: @unchecked Sendable {
   }
 
   private func missed() {
-    if directives.onlyIfCached { return answerGatewayTimeout() }
+    if directives.onlyIfCached { return candidate == nil && servePart() ? () : answerGatewayTimeout() }
     // The origin's answer to a part, or to a head alone, is not one to a whole request; what is stored can be validated all the same.
     if isHead, let candidate { return askForHead(candidate) }
+    if candidate == nil && wantsPart { return servePart() ? () : joinPart() }
     if isHead || candidate == nil && fields.has("range") { return pass(reason) }
     join()
   }
@@ -150,7 +151,7 @@ final class CacheRequest: @unchecked Sendable {
     return out + ByteRanges.multipartEnd(boundary: boundary)
   }
 
-  private func send(_ status: Int, _ head: [UInt8], _ added: [UInt8], _ stored: CachedResponse?, _ range: Range<Int>? = nil) {
+  func send(_ status: Int, _ head: [UInt8], _ added: [UInt8], _ stored: CachedResponse?, _ range: Range<Int>? = nil) {
     guard let stored else { return send(status, head, added, UnsafeRawBufferPointer(start: nil, count: 0)) }
     stored.withBody { body in
       let part = range.map { UnsafeRawBufferPointer(rebasing: body[$0]) } ?? body
@@ -245,10 +246,10 @@ final class CacheRequest: @unchecked Sendable {
     }
   }
 
-  private func lead(_ fill: Fill) {
+  func lead(_ fill: Fill, isPart: Bool = false) {
     guard let request = reply.request else { return service.fills.end(fill) }
-    let sink = FillSink(self, fill, candidate: candidate, candidateKey: candidateKey)
-    let head = FetchHead.make(fields, validating: candidate?.fields)
+    let sink = FillSink(self, fill, candidate: candidate, candidateKey: candidateKey, isPart: isPart)
+    let head = isPart ? FetchHead.whole(fields) : FetchHead.make(fields, validating: candidate?.fields)
     follow = Following(fill, isLeader: true, self)
     sink.fetch = worker.fetch(head, by: forward, like: request, origin: question?.origin, sink)
     if sink.fetch == nil {
@@ -257,7 +258,7 @@ final class CacheRequest: @unchecked Sendable {
     }
   }
 
-  private func follow(_ fill: Fill, isLeader: Bool) {
+  func follow(_ fill: Fill, isLeader: Bool) {
     follow = Following(fill, isLeader: isLeader, self)
     follow?.proceed()
   }

@@ -86,6 +86,7 @@ public final class CacheService: @unchecked Sendable {
 
   /// Keeps a whole response; the one before is gone in any case.
   func store(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece]) {
+    _ = CacheService.partKey(key).withUnsafeBytes { memory.remove(hash($0), $0) }
     switch head.variance {
     case .any: remove(key)
     case .none: insert(key, head, pieces)
@@ -104,7 +105,7 @@ public final class CacheService: @unchecked Sendable {
     }
   }
 
-  private func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece]) {
+  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece]) {
     key.withUnsafeBytes { key in
       head.text.withUnsafeBytes { text in
         withBuffers(pieces[...], []) { body in
@@ -140,7 +141,9 @@ public final class CacheService: @unchecked Sendable {
   }
 
   /// Removes what is stored under a key, with all its variants.
-  func remove(_ key: [UInt8]) { _ = key.withUnsafeBytes { memory.remove(hash($0), $0) } }
+  func remove(_ key: [UInt8]) {
+    for key in [key, CacheService.partKey(key)] { _ = key.withUnsafeBytes { memory.remove(hash($0), $0) } }
+  }
 
   // MARK: accounts
 

@@ -15,6 +15,8 @@ final class FillSink: ResponseSink {
   private let candidate: CachedResponse?
   private let candidateKey: [UInt8]
   private let requestTime: Int64
+  /// The request was for a part, and so may the response be.
+  private let isPart: Bool
   /// Whose client may get the response as it comes; nil behind the back of one that is already served.
   private weak var leader: CacheRequest?
   /// The fetch itself, so that it can go on after waiting.
@@ -25,7 +27,10 @@ final class FillSink: ResponseSink {
   private var bytes = 0
   private var last: FillPiece?
 
-  init(_ request: CacheRequest, _ fill: Fill, candidate: CachedResponse?, candidateKey: [UInt8], isBehind: Bool = false) {
+  init(
+    _ request: CacheRequest, _ fill: Fill, candidate: CachedResponse?, candidateKey: [UInt8], isBehind: Bool = false, isPart: Bool = false
+  ) {
+    self.isPart = isPart
     service = request.service
     plan = request.plan
     key = request.key
@@ -47,7 +52,13 @@ final class FillSink: ResponseSink {
     if Reuse.isError(status), serveOnError(status) { return .take }
     let rules = plan.caching.rules
     let now = service.now
-    switch Storing.judge(method: .get, request: fields, response: response, rules: rules, requestTime: requestTime, responseTime: now) {
+    var judged = response
+    if isPart && status != 200 {
+      // What else answers a range says nothing of the whole.
+      guard StoredPart(response) != nil else { return declined(response, status, StoreRefusal.partial.detail, worker) }
+      judged = HeadFields(head: StoredPart.headOfWhole(response))
+    }
+    switch Storing.judge(method: .get, request: fields, response: judged, rules: rules, requestTime: requestTime, responseTime: now) {
     case .store(let terms):
       let length = Framing.length(response, hasBody: hasBody)
       if let length, length > bodyBytesMax { return declined(response, status, StoreRefusal.tooLarge.detail, worker) }
@@ -169,7 +180,10 @@ final class FillSink: ResponseSink {
 
   private func finish() {
     // Stored first: whoever comes when the fill has ended finds it.
-    if isStoring, !fill.isExpired, let head { service.store(key, head, fill.pieces + (last.map { [$0] } ?? [])) }
+    if isStoring, !fill.isExpired, let head {
+      let pieces = fill.pieces + (last.map { [$0] } ?? [])
+      if head.status == 206 { service.storePart(key, head, pieces) } else { service.store(key, head, pieces) }
+    }
     if let last { last.bytes.withUnsafeBytes { _ = fill.append($0) } }
     service.fills.end(fill)
     fill.complete()

@@ -72,7 +72,7 @@ final class Following: @unchecked Sendable {
       }
       let line = line(head)
       // A part, or a condition, is looked at when all is there.
-      if isComplete && fill.keepsAll || request.isConditional {
+      if head.status != 206 && (isComplete && fill.keepsAll || request.isConditional) {
         if !fill.keepsAll {
           leave()
           return request.pass(request.reason)
