@@ -44,6 +44,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private var texts: [UnsafeMutablePointer<UInt8>] = []
   let cache: CacheService?
   let peerListener: Int
+  private let definitions: UInt64
   #if DEBUG
     /// Debug builds can be told to trap on `/.poison`, so that tests see what a crash does.
     private let trapsOnPoison = getenv("TIDEGATE_DEBUG_TRAP") != nil
@@ -55,8 +56,13 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   ///   - observer: told of every exchange that ends.
   ///   - cache: the node's; needed where a route has one.
   ///   - peerListener: the snapshot's listener that other nodes speak to; -1: there is none. Their upstream is the first.
-  public init(_ set: HTTPAPISet, upstreams: [String], observer: ExchangeObserver, cache: CacheService? = nil, peerListener: Int = -1) {
+  ///   - definitions: a hash of all that nodes have to serve alike.
+  public init(
+    _ set: HTTPAPISet, upstreams: [String], observer: ExchangeObserver, cache: CacheService? = nil, peerListener: Int = -1,
+    definitions: UInt64 = 0
+  ) {
     self.set = set
+    self.definitions = definitions
     self.peerListener = peerListener
     self.cache = cache
     self.observer = .passRetained(observer)
@@ -100,7 +106,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
         forward: ForwardPlan(
           upstream: Int32(index), requestTimeout: timeout ?? 0, host: host.map { keep(Array($0.utf8)) }, hostCount: host?.utf8.count ?? 0),
         ready: ReadyResponse(head: empty, headCount: 0, body: empty, bodyCount: 0),
-        cache: cache == nil ? nil : caching.map { .passRetained(CachePlan($0)) })
+        cache: cache == nil ? nil : caching.map { .passRetained(CachePlan($0, definitions: definitions)) })
     case .mock(let status, let fields, let body):
       var head = "HTTP/1.1 \(status) \(ReasonPhrase.of(status))\r\n"
       for (name, value) in fields { head += "\(name): \(value)\r\n" }
@@ -127,7 +133,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private func decideForClient(_ request: RequestView, _ question: PeerQuestion?) -> Step {
     let authority = request.authority
     let index = hosts._withUnsafeGuaranteedRef { $0.match(authority.start, authority.count) }
-    if index < 0 { return .fault(.routeNotFound) }
+    if index < 0 { return .fault(question == nil ? .routeNotFound : .misdirected) }
     let api = apis + Int(index)
     let method = request.method
     let path = request.path
@@ -140,7 +146,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
           method: method.start, methodCount: method.count, path: path.start, pathCount: path.count, into: captures.baseAddress!)
       }
     }
-    if !match.isFound { return .fault(.routeNotFound) }
+    if !match.isFound { return .fault(question == nil ? .routeNotFound : .misdirected) }
     let number = api.pointee.firstPlan &+ match.payload
     request.setRoute(number)
     let plan = plans + Int(number)
@@ -160,7 +166,9 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   @inline(never)
   private func decideForPeer(_ request: RequestView) -> Step {
     let fields = HeadFields(head: request.wholeHead)
-    guard let cache, let question = PeerQuestion(fields), question.to == cache.placement?.me, request.isPlain else {
+    guard let cache, let question = PeerQuestion(fields), question.to == cache.placement?.me, question.definitions == definitions,
+      request.isPlain
+    else {
       return .fault(.misdirected)
     }
     if request.method.text == PeerQuestion.staleMethod {
@@ -189,7 +197,7 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     if exchange.pointee.method == .head {
       plans[route].cache?._withUnsafeGuaranteedRef { cache.renew(exchange, response, $0) }
     } else {
-      cache.makeStale(exchange, response, status: status, worker) { cachePlan(api: Int(owners[route]), path: $0) }
+      cache.makeStale(exchange, response, status: status, worker, definitions: definitions) { cachePlan(api: Int(owners[route]), path: $0) }
     }
   }
 

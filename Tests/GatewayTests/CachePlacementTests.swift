@@ -48,7 +48,7 @@ import Testing
 
   @Test func aQuestionIsReadAsItWasWritten() throws {
     for client in ["127.0.0.1:80", "[::1]:65535"] {
-      let question = PeerQuestion(to: .max, client: try #require(SocketAddress(client)), isSecure: true, listenerPort: 8443)
+      let question = PeerQuestion(to: .max, definitions: 7, client: try #require(SocketAddress(client)), isSecure: true, listenerPort: 8443)
       let line = String(decoding: question.line.dropLast(2), as: UTF8.self).split(separator: ":", maxSplits: 1)
       let fields = HeadFields(startLine: "GET / HTTP/1.1", [(String(line[0]), String(line[1].dropFirst()))])
       #expect(PeerQuestion(fields) == question)
@@ -56,15 +56,16 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "1", "1 ff http 80", "2 ff http 80 127.0.0.1:1", "1 xx http 80 127.0.0.1:1", "1 ff ftp 80 127.0.0.1:1",
-    "1 ff http 65536 127.0.0.1:1", "1 ff http 80 nowhere", "1 ff http 80 127.0.0.1:1 more", "1 1ffffffffffffffff http 80 127.0.0.1:1",
+    "", "1", "1 ff 1 http 80", "2 ff 1 http 80 127.0.0.1:1", "1 xx 1 http 80 127.0.0.1:1", "1 ff xx http 80 127.0.0.1:1",
+    "1 ff 1 ftp 80 127.0.0.1:1", "1 ff 1 http 65536 127.0.0.1:1", "1 ff 1 http 80 nowhere", "1 ff 1 http 80 127.0.0.1:1 more",
+    "1 1ffffffffffffffff 1 http 80 127.0.0.1:1",
   ])
   func whatIsNoQuestionIsRefused(_ text: String) {
     #expect(PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", [("Tidegate-Peer", text)])) == nil)
   }
 
   @Test func twoQuestionsAreNone() {
-    let field = ("Tidegate-Peer", "1 ff http 80 127.0.0.1:1")
+    let field = ("Tidegate-Peer", "1 ff 1 http 80 127.0.0.1:1")
     #expect(PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", [field])) != nil)
     #expect(PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", [field, field])) == nil)
   }

@@ -32,6 +32,8 @@ public enum StoreRefusal: Sendable, Equatable, CaseIterable, CustomStringConvert
   case useless
   /// A body beyond `CacheRules.bodyBytesMax`.
   case tooLarge
+  /// Its head has more bytes or lines than are kept (`Storing.headBytesMax`, `Storing.fieldsMax`).
+  case headTooLarge
   /// The body broke off (§3.3). Found by whoever reads it.
   case incomplete
 
@@ -53,6 +55,7 @@ public enum StoreRefusal: Sendable, Equatable, CaseIterable, CustomStringConvert
     case .notExplicit: "not-explicit"
     case .useless: "useless"
     case .tooLarge: "too-large"
+    case .headTooLarge: "head-too-large"
     case .incomplete: "incomplete"
     }
   }

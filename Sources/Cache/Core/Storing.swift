@@ -8,6 +8,10 @@ public enum StoreJudgement: Sendable, Equatable {
 
 /// Judges responses of the origin for a shared cache.
 public enum Storing {
+  /// A head that is kept must fit whoever it is sent to, with what is added to it.
+  public static let headBytesMax = 96 << 10
+  public static let fieldsMax = 200
+
   /// Whether a response may be stored.
   /// - Parameters:
   ///   - response: the head as it came.
@@ -35,6 +39,8 @@ public enum Storing {
     _ requestTime: Int64, _ responseTime: Int64
   ) -> StoreJudgement {
     if request.isBroken || response.isBroken { return .refuse(.brokenHead) }
+    // Also of a head that updates have made longer and longer.
+    if response.bytes.count > headBytesMax || response.count > fieldsMax { return .refuse(.headTooLarge) }
     if method != .get { return .refuse(.method) }
     if RequestDirectives(request).noStore { return .refuse(.requestNoStore) }
     let control = CacheControl(response, targets: rules.targets)

@@ -6,7 +6,8 @@ import Runtime
 public enum Variance: Sendable, Equatable {
   /// One response for everybody.
   case none
-  /// `*`, or a Vary that cannot be read or has more names than `namesMax`: never to be reused without asking, so never stored.
+  /// `*`, or a Vary that cannot be read, names what the gateway writes itself or has more names than `namesMax`: never to be reused
+  /// without asking, so never stored.
   case any
   /// Names in lower case, sorted, each once; 1 to `namesMax`.
   case fields([[UInt8]])
@@ -22,7 +23,9 @@ public enum Variance: Sendable, Equatable {
       self = .none
       return
     }
-    guard !response.isBroken, let names = ListSyntax.tokens(lines), !names.contains([0x2A]) else {
+    guard !response.isBroken, let names = ListSyntax.tokens(lines), !names.contains([0x2A]),
+      !names.contains(where: Variance.isOfTheGateway)
+    else {
       self = .any
       return
     }
@@ -32,6 +35,15 @@ public enum Variance: Sendable, Equatable {
     } else {
       self = distinct.isEmpty ? .none : .fields(distinct.sorted { $0.lexicographicallyPrecedes($1) })
     }
+  }
+
+  /// Fields that the origin sees as this gateway writes them, whatever the client said: a response that varies by them varies by what no
+  /// key holds.
+  private static func isOfTheGateway(_ name: [UInt8]) -> Bool {
+    let written: [StaticString] = [
+      "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded", "via", "x-request-id", "traceparent",
+    ]
+    return written.contains { Octets.equals(name[...], $0) }
   }
 
   /// The secondary key of a request: equal for two requests exactly if each named field is absent from both or has the same normalised

@@ -197,6 +197,9 @@ public final class Fill: Sendable {
     room?()
   }
 
+  /// Whether anybody waits for what comes.
+  public var isWatched: Bool { state.withLock { !$0.listeners.isEmpty } }
+
   /// Calls `told` with each change, on the leader's thread, until `leave`; it has to return at once.
   public func listen(_ told: @escaping @Sendable () -> Void) -> UInt64 {
     state.withLock { state in

@@ -24,21 +24,25 @@ public struct CacheMember: Sendable, Equatable {
 /// The nodes that keys are placed on, immutable.
 public final class CachePlacement: Sendable {
   public let members: [CacheMember]
-  /// Where the snapshots have the upstream of the other nodes.
+  /// Nodes that drain: no key is placed on them, and they still have what they had.
+  public let leaving: [CacheMember]
   public let me: UInt64
 
   /// - Parameters:
   ///   - members: this node among them, unless it is draining.
   ///   - me: this node's hash.
-  public init(_ members: [CacheMember], me: UInt64) {
+  public init(_ members: [CacheMember], leaving: [CacheMember] = [], me: UInt64) {
     self.members = members
+    self.leaving = leaving
     self.me = me
   }
 
   /// The nodes that come first for a key, the owner at the head.
   /// - Parameter count: how many, at most.
   public func rank(_ key: [UInt8], count: Int) -> [CacheMember] {
-    let hash = key.withUnsafeBytes { CacheKeyHash($0).high }
+    // By the URI: whatever stands below it (variants, chosen fields, parts) has the same place.
+    let uri = CacheKey.uri(of: key) ?? key[...]
+    let hash = uri.withUnsafeBytes { CacheKeyHash($0).high }
     var first: [(score: Double, member: CacheMember)] = []
     for member in members {
       let score = rendezvousScore(key: hash, node: member.node, weight: member.weight)

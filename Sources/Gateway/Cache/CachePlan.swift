@@ -29,7 +29,11 @@ final class CachePlan: Sendable {
   /// Whether the request's line alone makes the key, and nothing goes past the cache.
   let isPlain: Bool
 
-  init(_ caching: RouteCaching) {
+  /// The hash of the definitions that it is part of.
+  let definitions: UInt64
+
+  init(_ caching: RouteCaching, definitions: UInt64) {
+    self.definitions = definitions
     self.caching = caching
     bypassHeaders = caching.bypassHeaders.map { Array($0.lowercased().utf8) }
     isPlain = caching.key.headers.isEmpty && bypassHeaders.isEmpty

@@ -31,6 +31,7 @@ extension CacheRequest {
 
   /// Asks the origin for the part, together with others that want the same.
   func joinPart() {
+    guard reply.isOpen else { return }
     let collapse = CacheService.partKey(key) + (fields.first("range").map { Array($0) } ?? [])
     if service.fills.isUnshared(collapse, now: now) { return pass(reason) }
     switch service.fills.join(collapse, of: key) {

@@ -9,7 +9,8 @@ extension CacheRequest {
 
   /// Asks the first in rank, or goes on here where that is this node, or where this node was itself asked.
   func askOwner() {
-    guard question == nil, let placement = service.placement, placement.members.count > 1 else { return proceed() }
+    // Without a host the key would be made of the connection's end.
+    guard question == nil, let placement = service.placement, placement.members.count > 1, fields.has("host") else { return proceed() }
     owners = placement.rank(key, count: CacheRequest.asked)
     askNext()
   }
@@ -20,7 +21,8 @@ extension CacheRequest {
     guard let endpoint = owner.endpoint else { return proceed() }
     guard let request = reply.request else { return }
     let question = PeerQuestion(
-      to: owner.node, client: request.clientAddress, isSecure: request.isSecure, listenerPort: request.listenerPort)
+      to: owner.node, definitions: plan.definitions, client: request.peerAddress, isSecure: request.isSecure,
+      listenerPort: request.listenerPort)
     let sink = OwnerSink(self, endpoint: endpoint)
     sink.fetch = worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink)
     if sink.fetch == nil { return pass(reason) }
@@ -34,17 +36,26 @@ extension CacheService {
 
   /// Tells the nodes that may keep it that what is stored under these keys is stale; the response to the request that made it so waits
   /// until they have said that they know, for as long as `patience`.
-  func tellStale(_ keys: [[UInt8]], like exchange: ExchangeRef, _ worker: Worker) {
-    guard let placement, placement.members.count > 1 else { return }
+  func tellStale(_ keys: [[UInt8]], _ definitions: UInt64, like exchange: ExchangeRef, _ worker: Worker) {
+    guard let placement else { return }
     let asked = keys.flatMap { key in
-      placement.rank(key, count: CacheRequest.asked).compactMap { owner in owner.endpoint.map { (key, owner.node, $0) } }
+      (placement.rank(key, count: CacheRequest.asked) + placement.leaving).compactMap { owner in
+        owner.endpoint.map { (key, owner.node, $0) }
+      }
     }
     if asked.isEmpty { return }
     let pause = worker.pause(exchange)
     let waiting = Waiting(asked.count) { worker.resume(pause) }
     for (key, node, endpoint) in asked {
-      let head = CacheService.staleHead(key, PeerQuestion(to: node, client: exchange.clientAddress, isSecure: false, listenerPort: 0))
-      if worker.fetch(head, by: peers, pinned: endpoint, like: exchange, StaleSink(waiting)) == nil { waiting.done() }
+      let head = CacheService.staleHead(
+        key, PeerQuestion(to: node, definitions: definitions, client: exchange.peerAddress, isSecure: false, listenerPort: 0))
+      let serial = ExchangeMark(exchange)
+      let again = StaleSink(waiting, again: nil)
+      let sink = StaleSink(waiting) { [peers] in
+        guard let exchange = serial.exchange else { return false }
+        return worker.fetch(head, by: peers, pinned: endpoint, like: exchange, again) != nil
+      }
+      if worker.fetch(head, by: peers, pinned: endpoint, like: exchange, sink) == nil { waiting.done() }
     }
     worker.after(CacheService.patience) { worker.resume(pause) }
   }
@@ -98,14 +109,25 @@ private final class Waiting {
   }
 }
 
-/// Waits for a node to say that it knows; one that cannot be reached has nothing to serve.
+/// Waits for a node to say that it knows; asks once more where it does not, since a kept connection may just have closed.
 private final class StaleSink: ResponseSink {
   private let waiting: Waiting
+  private var again: (() -> Bool)?
+  private var isKnown = false
 
-  init(_ waiting: Waiting) {
+  init(_ waiting: Waiting, again: (() -> Bool)?) {
     self.waiting = waiting
+    self.again = again
     super.init()
   }
 
-  override func end(_ fault: Fault?, _ worker: Worker) { waiting.done() }
+  override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
+    isKnown = status == 204
+    return .take
+  }
+
+  override func end(_ fault: Fault?, _ worker: Worker) {
+    if !isKnown, let again, again() { return }
+    waiting.done()
+  }
 }

@@ -210,10 +210,10 @@ final class CacheRequest: @unchecked Sendable {
     service.note(line, worker)
     reply.add(lines(line))
     guard let request = reply.request else { return }
-    if isHead { worker.watchResponse(request) }
+    if isHead && question == nil { worker.watchResponse(request) }
     // Of another node's client the engine knows nothing: it goes as a fetch, and the answer comes back as it is.
     guard let question else { return reply.forward(by: forward) }
-    if worker.fetch(FetchHead.whole(fields), by: forward, like: request, origin: question.origin, PassSink(reply)) == nil {
+    if worker.fetch(FetchHead.whole(fields), by: forward, like: request, origin: question.origin, PassSink(self)) == nil {
       reply.fail(.internalError)
     }
   }
@@ -222,7 +222,7 @@ final class CacheRequest: @unchecked Sendable {
   private func askForHead(_ stored: CachedResponse) {
     guard let request = reply.request else { return }
     let sink = HeadSink(self, stored)
-    if worker.fetch(fields.bytes, by: forward, like: request, origin: question?.origin, sink) == nil { pass(reason) }
+    if worker.fetch(FetchHead.whole(fields), by: forward, like: request, origin: question?.origin, sink) == nil { pass(reason) }
   }
 
   private func answerGatewayTimeout() {
@@ -236,6 +236,7 @@ final class CacheRequest: @unchecked Sendable {
   // MARK: together with others
 
   private func join() {
+    guard reply.isOpen else { return }
     // Where responses are known to vary, only those who want the same variant wait for one another.
     let collapse = service.collapseKey(key, fields, worker)
     if service.fills.isUnshared(collapse, now: now) { return pass(reason) }
@@ -247,7 +248,10 @@ final class CacheRequest: @unchecked Sendable {
   }
 
   func lead(_ fill: Fill, isPart: Bool = false) {
-    guard let request = reply.request else { return service.fills.end(fill) }
+    guard let request = reply.request else {
+      fill.refuse(.notShared)
+      return service.fills.end(fill)
+    }
     let sink = FillSink(self, fill, candidate: candidate, candidateKey: candidateKey, isPart: isPart)
     let head = isPart ? FetchHead.whole(fields) : FetchHead.make(fields, validating: candidate?.fields)
     follow = Following(fill, isLeader: true, self)
@@ -275,7 +279,7 @@ final class CacheRequest: @unchecked Sendable {
   /// Fetches behind the back of a request that is served stale (RFC 5861 §3).
   private func revalidateBehind(_ stored: CachedResponse) {
     let collapse = service.collapseKey(key, fields, worker)
-    guard case .lead(let fill) = service.fills.join(collapse, of: key), let request = reply.request else { return }
+    guard let request = reply.request, case .lead(let fill) = service.fills.join(collapse, of: key) else { return }
     let sink = FillSink(self, fill, candidate: stored, candidateKey: candidateKey, isBehind: true)
     sink.fetch = worker.fetch(FetchHead.make(fields, validating: stored.fields), by: forward, like: request, origin: question?.origin, sink)
     if sink.fetch == nil {

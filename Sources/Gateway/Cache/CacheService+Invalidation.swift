@@ -16,7 +16,7 @@ extension CacheService {
   /// The head of the response to an unsafe request, before its client gets it (RFC 9111 §4.4).
   /// - Parameter planOf: by what a GET of a path would be cached.
   func makeStale(
-    _ exchange: ExchangeRef, _ response: ByteView, status: Int, _ worker: Worker, planOf: ([UInt8]) -> CachePlan?
+    _ exchange: ExchangeRef, _ response: ByteView, status: Int, _ worker: Worker, definitions: UInt64, planOf: ([UInt8]) -> CachePlan?
   ) {
     let scheme: CacheScheme = exchange.isSecure ? .https : .http
     let targets = Invalidation.targets(
@@ -32,7 +32,7 @@ extension CacheService {
       fills.detach(key.bytes)
       keys.append(key.bytes)
     }
-    if !keys.isEmpty { tellStale(keys, like: exchange, worker) }
+    if !keys.isEmpty { tellStale(keys, definitions, like: exchange, worker) }
   }
 
   /// RFC 9111 §4.3.5: a HEAD that shows another representation makes the stored one stale; one that shows the same renews it.

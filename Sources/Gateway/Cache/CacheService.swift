@@ -1,6 +1,7 @@
 // The response cache of this node as requests meet it: the tiers, the fills under way, and the counts. One for the whole process; it
 // outlives every snapshot, so that a reload keeps what is stored.
 import Cache
+import Dispatch
 import Glibc
 import Proxy
 import Runtime
@@ -27,6 +28,8 @@ public struct CacheOptions: Sendable, Equatable {
 public final class CacheService: @unchecked Sendable {
   public let memory: MemoryTier
   let fills = FillTable()
+  /// Where the tiers are walked, a stretch at a time.
+  private let sweeper = DispatchQueue(label: "cache", qos: .utility)
   private let seed: (UInt64, UInt64)
   private let parts: [CacheWorker]
   public let metrics: CacheMetrics
@@ -50,7 +53,23 @@ public final class CacheService: @unchecked Sendable {
   /// The nodes that keys are placed on; nil where this one is alone.
   public var placement: CachePlacement? { placed.withLock { $0 } }
 
-  public func place(on placement: CachePlacement?) { placed.withLock { $0 = placement } }
+  public func place(on placement: CachePlacement?) {
+    placed.withLock { $0 = placement }
+    if placement != nil { sweeper.async { [weak self] in self?.dropWhatMoved() } }
+  }
+
+  /// What other nodes have now is dropped here: nobody would tell this one that it has become stale.
+  private func dropWhatMoved() {
+    guard let placement else { return }
+    var cursor = MemoryCursor()
+    var dropped = 0
+    var goesOn = true
+    while goesOn {
+      goesOn = memory.sweep(&cursor, bucketsMax: 64, affected: &dropped) { entry in
+        placement.rank(Array(entry.key), count: CacheRequest.asked).contains { $0.endpoint == nil } ? .keep : .remove
+      }
+    }
+  }
 
   /// The largest body that any tier keeps.
   var bodyBytesMax: Int { memory.limits.entryBytesMax - CacheService.headBytesUsual }

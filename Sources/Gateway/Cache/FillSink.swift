@@ -49,7 +49,7 @@ final class FillSink: ResponseSink {
   override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
     let response = HeadFields(head: head)
     if status == 304, let candidate { return renewed(candidate, response, worker) }
-    if Reuse.isError(status), serveOnError(status) { return .take }
+    if Reuse.isError(status), serveOnError(status) { return .drop }
     let rules = plan.caching.rules
     let now = service.now
     var judged = response
@@ -126,7 +126,7 @@ final class FillSink: ResponseSink {
       fill.refuse(.notShared)
       service.fills.end(fill)
     }
-    guard let leader, leader.reply.isOpen, !leader.isHead else { return .take }
+    guard let leader, leader.reply.isOpen, !leader.isHead else { return .drop }
     self.leader = nil
     leader.follow?.leave()
     var line = CacheStatusLine(.fwd(leader.reason))
@@ -150,6 +150,10 @@ final class FillSink: ResponseSink {
       return
     }
     bytes = fill.append(piece)
+    if !isStoring && !fill.isWatched, let fetch {
+      fill.breakOff()
+      worker.after(1) { worker.cancel(fetch) }
+    }
     if bytes > bodyBytesMax && isStoring {
       isStoring = false
       service.fills.end(fill)
@@ -183,6 +187,8 @@ final class FillSink: ResponseSink {
     if isStoring, !fill.isExpired, let head {
       let pieces = fill.pieces + (last.map { [$0] } ?? [])
       if head.status == 206 { service.storePart(key, head, pieces) } else { service.store(key, head, pieces) }
+      // It may have been overtaken while it was stored.
+      if fill.isExpired { service.remove(key) }
     }
     if let last { last.bytes.withUnsafeBytes { _ = fill.append($0) } }
     service.fills.end(fill)

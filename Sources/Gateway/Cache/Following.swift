@@ -66,7 +66,7 @@ final class Following: @unchecked Sendable {
   private func take(_ pieces: [FillPiece], _ isComplete: Bool) {
     if !hasBegun {
       guard let head = fill.head else { return }
-      if !isLeader && !head.variance.isMatch(request.fields, head.variant) {
+      if !isLeader && (!head.isKept || !head.variance.isMatch(request.fields, head.variant)) {
         leave()
         return request.tryAgain()
       }

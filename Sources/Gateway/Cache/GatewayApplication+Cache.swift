@@ -11,7 +11,7 @@ extension GatewayApplication {
   ) -> Step {
     let service = cache!
     let method = request.knownMethod
-    guard method == .get || method == .head, request.isPlain else {
+    guard method == .get || method == .head, request.isPlain, !request.namesFields else {
       return question == nil ? passUncached(request, service, forward) : .fault(.misdirected)
     }
     let part = service.part(of: request.worker)

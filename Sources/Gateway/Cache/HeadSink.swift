@@ -17,10 +17,10 @@ final class HeadSink: ResponseSink {
 
   override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
     isAnswered = true
-    guard request.reply.isOpen else { return .take }
+    guard request.reply.isOpen else { return .drop }
     if Reuse.isError(status), Reuse.mayServeOnError(stored.terms, request.directives, now: request.now) {
       request.failed(.upstreamReset, status: status)
-      return .take
+      return .drop
     }
     request.service.freshen(request.key, request.fields, HeadFields(head: head), request.plan)
     let line = CacheStatusLine(.fwd(request.reason), fwdStatus: status)

@@ -18,9 +18,10 @@ final class OwnerSink: ResponseSink {
   }
 
   override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
-    if isAnswered || !request.reply.isOpen { return .take }
+    if isAnswered || !request.reply.isOpen { return .drop }
     isAnswered = true
-    if status == 421 {
+    // Not meant, or its head does not fit there as it did here.
+    if status == 421 || status == 431 || status == 414 {
       request.askNext()
       return .take
     }
@@ -29,7 +30,7 @@ final class OwnerSink: ResponseSink {
   }
 
   override func end(_ fault: Fault?, _ worker: Worker) {
-    if isAnswered { return }
+    if isAnswered || !request.reply.isOpen { return }
     isAnswered = true
     request.service.metrics.note(.peerFailed, worker)
     request.askNext()

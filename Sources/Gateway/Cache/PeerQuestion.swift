@@ -13,17 +13,22 @@ struct PeerQuestion: Equatable {
 
   /// The hash of the node that is meant.
   var to: UInt64
+  /// The hash of the definitions that the asking node serves: one that serves others would make another key, or ask another origin.
+  var definitions: UInt64
   var client: SocketAddress
   var isSecure: Bool
   var listenerPort: UInt16
 
-  /// `1 <to> <scheme> <port> <client>`
+  /// `1 <to> <definitions> <scheme> <port> <client>`
   var line: [UInt8] {
-    Array("Tidegate-Peer: 1 \(String(to, radix: 16)) \(isSecure ? "https" : "http") \(listenerPort) \(client)\r\n".utf8)
+    Array(
+      "Tidegate-Peer: 1 \(String(to, radix: 16)) \(String(definitions, radix: 16)) \(isSecure ? "https" : "http") \(listenerPort) \(client)\r\n"
+        .utf8)
   }
 
-  init(to: UInt64, client: SocketAddress, isSecure: Bool, listenerPort: UInt16) {
+  init(to: UInt64, definitions: UInt64, client: SocketAddress, isSecure: Bool, listenerPort: UInt16) {
     self.to = to
+    self.definitions = definitions
     self.client = client
     self.isSecure = isSecure
     self.listenerPort = listenerPort
@@ -34,10 +39,10 @@ struct PeerQuestion: Equatable {
     let lines = fields.all(PeerQuestion.field)
     guard lines.count == 1 else { return nil }
     let words = String(decoding: lines[0], as: UTF8.self).split(separator: " ")
-    guard words.count == 5, words[0] == "1", let to = UInt64(words[1], radix: 16), words[2] == "https" || words[2] == "http",
-      let port = UInt16(words[3]), let client = SocketAddress(String(words[4]))
+    guard words.count == 6, words[0] == "1", let to = UInt64(words[1], radix: 16), let definitions = UInt64(words[2], radix: 16),
+      words[3] == "https" || words[3] == "http", let port = UInt16(words[4]), let client = SocketAddress(String(words[5]))
     else { return nil }
-    self.init(to: to, client: client, isSecure: words[2] == "https", listenerPort: port)
+    self.init(to: to, definitions: definitions, client: client, isSecure: words[3] == "https", listenerPort: port)
   }
 
   var origin: FetchOrigin { FetchOrigin(client: client, isSecure: isSecure, listenerPort: listenerPort) }

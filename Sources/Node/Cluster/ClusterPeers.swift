@@ -39,6 +39,7 @@ final class ClusterPeers: @unchecked Sendable {
   /// - Returns: what requests go by from now on, and whether the listing is another one.
   func see(_ status: GossipStatus) -> (placement: CachePlacement?, hasChanged: Bool) {
     var members: [CacheMember] = []
+    var leaving: [CacheMember] = []
     var found: [PeerEndpoint] = []
     var me: UInt64 = 0
     for member in status.members {
@@ -47,17 +48,16 @@ final class ClusterPeers: @unchecked Sendable {
       guard member.state == .alive else { continue }
       let endpoint = member.isSelf ? nil : PeerEndpoint(member: member.id.value, address: member.record.peer, name: member.record.name)
       if let endpoint { found.append(endpoint) }
-      if member.record.isDraining { continue }
-      members.append(
-        CacheMember(
-          name: member.record.name, node: node, weight: Double(member.record.weightPercent) / 100, endpoint: endpoint?.id))
+      let seen = CacheMember(
+        name: member.record.name, node: node, weight: Double(member.record.weightPercent) / 100, endpoint: endpoint?.id)
+      if member.record.isDraining { leaving.append(seen) } else { members.append(seen) }
     }
     let hasChanged = found != endpoints
     if hasChanged {
       endpoints = found
       listing = directory.update(to: found, now: SystemTime().monotonic().nanoseconds)
     }
-    return (found.isEmpty ? nil : CachePlacement(members, me: me), hasChanged)
+    return (found.isEmpty ? nil : CachePlacement(members, leaving: leaving, me: me), hasChanged)
   }
 }
 
@@ -77,6 +77,7 @@ final class PeerWatch {
     let (placement, hasChanged) = links.see(status)
     // Connections first: nobody is to be asked who cannot be reached.
     if hasChanged { onChange(links.listing) }
-    if placement?.members != cache.placement?.members { cache.place(on: placement) }
+    let before = cache.placement
+    if placement?.members != before?.members || placement?.leaving != before?.leaving { cache.place(on: placement) }
   }
 }

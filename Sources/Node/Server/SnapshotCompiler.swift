@@ -19,7 +19,8 @@ struct CompiledConfiguration {
     let upstreams = (peers.map { [$0.upstreamOptions] } ?? []) + self.upstreams
     let listeners = self.listeners + (peers.map { [$0.listenerOptions] } ?? [])
     let application = GatewayApplication(
-      apis, upstreams: upstreams.map(\.name), observer: observer, cache: cache, peerListener: peers == nil ? -1 : listeners.count - 1)
+      apis, upstreams: upstreams.map(\.name), observer: observer, cache: cache, peerListener: peers == nil ? -1 : listeners.count - 1,
+      definitions: configuration.definitions)
     return Snapshot(
       application: application, upstreams: upstreams, listeners: listeners, limits: limits, forwarding: forwarding, revision: revision)
   }

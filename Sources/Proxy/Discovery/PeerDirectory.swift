@@ -42,6 +42,9 @@ extension UpstreamOptions {
     // A kept connection may just have been closed: once more, at the same node. Others are tried by who asks.
     options.retry.attemptsMax = 2
     options.timeouts.connect = 500_000_000
+    // How long an answer may take is said at the node that asks the origin; who asks it looks whether that node lives.
+    options.timeouts.firstByte = 0
+    options.timeouts.idle = 0
     options.ejection.consecutiveFailures = 0
     return options
   }

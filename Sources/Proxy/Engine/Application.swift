@@ -78,6 +78,8 @@ public struct RequestView {
   }
   /// Whether it has fields by which a cache may have to answer otherwise (`FieldID.caching`).
   @inline(__always) public var hasCachingFields: Bool { head.pointee.has(FieldID.caching) }
+  /// Whether `Connection` names fields of it: they do not reach the origin, so that nothing may be told by them.
+  @inline(__always) public var namesFields: Bool { head.pointee.has(FieldID.named) }
   /// Whether it has a body, or wants another protocol.
   @inline(__always) public var isPlain: Bool { exchange.pointee.requestIsComplete && !exchange.pointee.wantsUpgrade }
   /// Asks for `Application.responding`.

@@ -150,6 +150,8 @@ extension UnsafeMutablePointer where Pointee == Exchange {
   public var authority: ByteView { ByteView(pointee.head.start + Int(pointee.authorityOffset), Int(pointee.authorityCount)) }
   /// The head as the client sent it, as HTTP/1 text with its blank line.
   public var wholeHead: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointee.head.start, count: pointee.head.count) }
+  /// The other end of the client's connection, whoever that says to speak for.
+  public var peerAddress: SocketAddress { pointee.downstream?.pointee.peer ?? .unknown }
   /// The port of the listener that it came to; 0 once the client has gone.
   public var listenerPort: UInt16 { pointee.downstream?.pointee.listenerPort ?? 0 }
   /// Whether the client spoke TLS.

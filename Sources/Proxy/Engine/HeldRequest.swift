@@ -81,7 +81,9 @@ extension LocalReply {
     let out = worker.spare
     precondition(head.count < Worker.spareBytes / 2, "a head of \(head.count) bytes to begin with")
     var o = put(out, 0, head.baseAddress!.assumingMemoryBound(to: UInt8.self), head.count)
-    if let length { o = put(out, putDecimal(out, put(out, o, "Content-Length: "), length), "\r\n") }
+    // RFC 9110 §8.6: none with a 204.
+    let isBodyless = head.count > 12 && head[9] == 0x32 && head[10] == 0x30 && head[11] == 0x34
+    if let length, !isBodyless { o = put(out, putDecimal(out, put(out, o, "Content-Length: "), length), "\r\n") }
     worker.beginStream(x, headCount: o)
   }
 

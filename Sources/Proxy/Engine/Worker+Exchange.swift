@@ -223,7 +223,7 @@ extension Worker {
   func fail(_ x: ExchangeRef, _ fault: Fault) {
     if x.pointee.isFinished { return }
     x.pointee.fault = fault
-    cells.add(metrics.faults[fault], 1)
+    if x.pointee.downstreamID >= 0 { cells.add(metrics.faults[fault], 1) }
     dropUpstream(x)
     if x.pointee.downstreamID < 0 { return offerEnd(x, fault) }
     if x.pointee.responseHeadSent { return breakOff(x) }

@@ -11,6 +11,8 @@ open class ResponseSink {
     case take
     /// The held client gets it as it comes; the sink hears no more. The client's request must have the same method.
     case graft(LocalReply)
+    /// Nobody wants it: the fetch is cut off, and the sink hears no more.
+    case drop
   }
 
   public init() {}
@@ -33,6 +35,7 @@ open class ResponseSink {
 
 /// Whose request a fetch makes, where that is not the connection that it came by: another node asks for its client.
 public struct FetchOrigin: Sendable, Equatable {
+  /// The other end of the client's connection.
   public var client: SocketAddress
   public var isSecure: Bool
   public var listenerPort: UInt16
@@ -42,6 +45,20 @@ public struct FetchOrigin: Sendable, Equatable {
     self.isSecure = isSecure
     self.listenerPort = listenerPort
   }
+}
+
+/// An exchange that may have ended by the time that it is needed.
+public struct ExchangeMark {
+  private let marked: ExchangeRef
+  private let serial: UInt64
+
+  public init(_ exchange: ExchangeRef) {
+    marked = exchange
+    serial = exchange.pointee.serial
+  }
+
+  /// nil once it has ended.
+  public var exchange: ExchangeRef? { marked.pointee.serial == serial ? marked : nil }
 }
 
 /// Names a fetch under way.
@@ -82,7 +99,11 @@ extension Worker {
       x.pointee.requestBody.begin(.none, length: 0)
       x.pointee.requestID = client.pointee.requestID
       x.pointee.trace = client.pointee.trace
-      x.pointee.client = origin == nil ? client.pointee.client : nil
+      x.pointee.client = client.pointee.client
+      if origin != nil {
+        let c = x.pointee.downstream!
+        x.pointee.client = c.pointee.peerIsTrusted || forwarding.hops > 0 ? resolveClient(c, p) : nil
+      }
       x.pointee.route = client.pointee.route
       x.pointee.pinned = pinned
       x.pointee.plan = plan
@@ -103,8 +124,7 @@ extension Worker {
   /// The sink of a fetch can take more.
   public func resume(_ fetch: Fetch) {
     let x = fetch.exchange
-    guard x.pointee.serial == fetch.serial, let u = x.pointee.upstream else { return }
-    resumeUpstreamReading(x, u)
+    if x.pointee.serial == fetch.serial { readOnLater(x) }
   }
 
   func sinkIsBlocked(_ x: ExchangeRef) -> Bool {
@@ -149,6 +169,9 @@ extension Worker {
     }
     switch choice {
     case .take: break
+    case .drop:
+      let fetch = Fetch(exchange: x, serial: x.pointee.serial)
+      after(1) { [unowned self] in cancel(fetch) }
     case .graft(let reply):
       guard let client = reply.exchange else { preconditionFailure("a response is given to a client that has gone") }
       graft(x, onto: client)

@@ -75,6 +75,14 @@ extension Worker {
     paused.release(pool)
     if x.pointee.serial != pause.serial { return }
     if paused.isComplete { return completeResponse(x) }
-    if let u = x.pointee.upstream { resumeUpstreamReading(x, u) }
+    readOnLater(x)
+  }
+
+  /// The exchange can take more of its response. What is in an upstream's socket is read in a turn of its own: this may be called from
+  /// within what another connection received, and there is one buffer for all.
+  func readOnLater(_ x: ExchangeRef) {
+    guard let u = x.pointee.upstream else { return }
+    if x.pointee.upstreamID != 0 { return releaseUpstreamHeld(x, u) }
+    if u.pointee.readPending { enqueueReady(u) }
   }
 }

@@ -13,7 +13,7 @@ extension Worker {
     let fresh = UnsafeMutablePointer<LiveSnapshot>.allocate(capacity: 1)
     let pools = UnsafeMutablePointer<UpstreamPoolRef>.allocate(capacity: max(snapshot.upstreams.count, 1))
     for (i, options) in snapshot.upstreams.enumerated() {
-      let pool = reusablePool(options) ?? makePool(options, listings[i])
+      let pool = reusablePool(options, listings[i]) ?? makePool(options, listings[i])
       pool.pointee.holders &+= 1
       pools[i] = pool
     }
@@ -86,10 +86,7 @@ extension Worker {
     guard let live, live.pointee.snapshot._withUnsafeGuaranteedRef({ $0.revision }) == revision, index < live.pointee.poolCount else {
       return
     }
-    let pool = live.pointee.pools[index]
-    let changes = pool.pointee.balancer.update(to: listing.listing, now: now)
-    pool.place(listing)
-    for slot in changes.retired { closeIdle(pool.endpoint(slot)) }
+    take(listing, into: live.pointee.pools[index])
   }
 
   private func closeIdle(_ endpoint: EndpointRef) {
@@ -101,10 +98,20 @@ extension Worker {
     }
   }
 
-  private func reusablePool(_ options: UpstreamOptions) -> UpstreamPoolRef? {
+  /// The pool of the same settings, with the endpoints of the listing: what was told of them meanwhile may have been for neither snapshot.
+  private func reusablePool(_ options: UpstreamOptions, _ listing: UpstreamListing) -> UpstreamPoolRef? {
     guard let live else { return nil }
-    for i in 0..<live.pointee.poolCount where live.pointee.pools[i].pointee.options.isSame(as: options) { return live.pointee.pools[i] }
+    for i in 0..<live.pointee.poolCount where live.pointee.pools[i].pointee.options.isSame(as: options) {
+      take(listing, into: live.pointee.pools[i])
+      return live.pointee.pools[i]
+    }
     return nil
+  }
+
+  private func take(_ listing: UpstreamListing, into pool: UpstreamPoolRef) {
+    let changes = pool.pointee.balancer.update(to: listing.listing, now: now)
+    pool.place(listing)
+    for slot in changes.retired { closeIdle(pool.endpoint(slot)) }
   }
 
   private func makePool(_ options: UpstreamOptions, _ listing: UpstreamListing) -> UpstreamPoolRef {
@@ -206,6 +213,10 @@ extension Worker {
         closeDownstream(c)
       }
     }
+    // Requests of the gateway's own have no client that closes; nobody is told of their end any more.
+    var fetches: [(ExchangeRef, UInt64)] = []
+    exchanges.forEach { if $0.pointee.downstreamID < 0 { fetches.append(($0, $0.pointee.serial)) } }
+    for (x, serial) in fetches where x.pointee.serial == serial { abandon(x) }
     open = []
     connections.forEach { if $0.pointee.role == .upstream { open.append($0) } }
     for u in open where u.pointee.role == .upstream { closeUpstream(u) }
