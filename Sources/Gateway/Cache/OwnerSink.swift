@@ -20,8 +20,8 @@ final class OwnerSink: ResponseSink {
   override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
     if isAnswered || !request.reply.isOpen { return .drop }
     isAnswered = true
-    // Not meant, or its head does not fit there as it did here.
-    if status == 421 || status == 431 || status == 414 {
+    // Not meant, or its head does not fit there as it did here. What comes from the origin says in Cache-Status how it came.
+    if status == 421 || status == 431 || status == 414, !HeadFields(head: head).has("cache-status") {
       request.askNext()
       return .take
     }

@@ -43,8 +43,9 @@ extension UpstreamOptions {
     options.retry.attemptsMax = 2
     options.timeouts.connect = 500_000_000
     // How long an answer may take is said at the node that asks the origin; who asks it looks whether that node lives.
-    options.timeouts.firstByte = 0
-    options.timeouts.idle = 0
+    // These are for a link that is stuck.
+    options.timeouts.firstByte = 300_000_000_000
+    options.timeouts.idle = 300_000_000_000
     options.ejection.consecutiveFailures = 0
     return options
   }

@@ -54,10 +54,16 @@ extension Worker {
       sendHTTP2(x, u, nil, 0)
       resumeRequest(x)
     }
-    while pool.pointee.waitHead != nil, hasRoom(u.pointee.http2!) {
-      let waiting = pool.pointee.waitHead
+    // Each that waits now gets one turn: those that are for another endpoint go back to the end of the queue.
+    var turns = 0
+    var waiting = pool.pointee.waitHead
+    while let x = waiting {
+      turns &+= 1
+      waiting = x.pointee.waitNext
+    }
+    while turns > 0, pool.pointee.waitHead != nil, hasRoom(u.pointee.http2!) {
       serveWaiting(pool)
-      if pool.pointee.waitHead == waiting { break }
+      turns &-= 1
     }
     if u.pointee.http2?.pointee.streams == 0 { setDeadline(u, pool.pointee.options.idleTimeout) }
     u.pointee.readPending = true
