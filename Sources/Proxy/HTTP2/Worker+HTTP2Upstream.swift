@@ -54,14 +54,15 @@ extension Worker {
       sendHTTP2(x, u, nil, 0)
       resumeRequest(x)
     }
-    // Each that waits now gets one turn: those that are for another endpoint go back to the end of the queue.
+    // Each that waits now gets one turn: those that are for another endpoint go back to the end of the queue, and so do those that this
+    // connection has no room for, the first of which opens another.
     var turns = 0
     var waiting = pool.pointee.waitHead
     while let x = waiting {
       turns &+= 1
       waiting = x.pointee.waitNext
     }
-    while turns > 0, pool.pointee.waitHead != nil, hasRoom(u.pointee.http2!) {
+    while turns > 0, pool.pointee.waitHead != nil {
       serveWaiting(pool)
       turns &-= 1
     }
