@@ -22,6 +22,12 @@ public struct CacheMetrics: Sendable {
     forwards = CacheStatusLine.Forward.allCases.map { counter("\($0.token)") }
   }
 
+  /// What became of requests, by the words of the metric.
+  public var results: [(name: String, counter: CounterHandle)] {
+    let reasons = zip(CacheStatusLine.Forward.allCases, forwards).map { (name: "\($0.token)", counter: $1) }
+    return [(name: "hit", counter: hits)] + reasons + [(name: "only-if-cached", counter: refused)]
+  }
+
   func cell(_ outcome: CacheStatusLine.Outcome) -> CounterHandle {
     switch outcome {
     case .hit: hits

@@ -15,6 +15,8 @@ final class FillSink: ResponseSink {
   private let candidate: CachedResponse?
   private let candidateKey: [UInt8]
   private let requestTime: Int64
+  /// A purge beyond this overtakes the response.
+  private let purgePosition: UInt64
   /// Whose client may get the response as it comes; nil behind the back of one that is already served.
   private weak var leader: CacheRequest?
   /// The fetch itself, so that it can go on after waiting.
@@ -34,6 +36,7 @@ final class FillSink: ResponseSink {
     self.candidate = candidate
     self.candidateKey = candidateKey
     requestTime = request.service.now
+    purgePosition = request.service.purgePosition
     leader = isBehind ? nil : request
     super.init()
   }
@@ -157,7 +160,7 @@ final class FillSink: ResponseSink {
 
   private func finish() {
     // Stored first: whoever comes when the fill has ended finds it.
-    if isStoring, !fill.isExpired, let head { service.store(key, head, fill.pieces) }
+    if isStoring, !fill.isExpired, let head { service.store(key, head, fill.pieces, since: purgePosition) }
     service.fills.end(fill)
     fill.complete()
   }

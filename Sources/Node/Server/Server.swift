@@ -41,6 +41,7 @@ final class ServingProcess {
   var observer: NodeObserver!
   private var cluster: ClusterService?
   private var cache: CacheService!
+  private var purges: PurgeService!
   private let cacheMetrics: CacheMetrics
   private let engineMetrics: EngineMetrics
   private let lifecycle: LifecycleMetrics
@@ -69,6 +70,7 @@ final class ServingProcess {
       let sockets = try compiled.listeners.map { try link.listen($0.address, count: configuration.node.workers) }
       let adminSockets = try link.listen(compiled.admin.address, count: 1)
       try makeWorkers(configuration.node.workers, cacheBytes: configuration.cache.ramBytes)
+      startPurging(configuration)
       publish(compiled)
       startControl(compiled, adminSockets)
       if let refusal = try joinCluster(configuration) {
@@ -176,6 +178,13 @@ final class ServingProcess {
     upstreams = control.sync { ControlBox(UpstreamRegistry(worker: $0)) }
   }
 
+  /// Before there are requests, and before the control worker serves.
+  private func startPurging(_ configuration: Configuration) {
+    purges = PurgeService(cache, node: configuration.node.name, log: log)
+    purges.start()
+    state.setCache(cache, purges)
+  }
+
   // MARK: publishing
 
   /// Makes `compiled` what every worker serves by.
@@ -202,7 +211,7 @@ final class ServingProcess {
   private func joinCluster(_ configuration: Configuration) throws -> String? {
     guard let settings = configuration.cluster else { return nil }
     let client = configuration.listeners.first.flatMap { SocketAddress($0.address.description) }
-    let service = try ClusterService(configuration, settings, client: client, tickets: compiler.clusterTickets, log: log)
+    let service = try ClusterService(configuration, settings, client: client, tickets: compiler.clusterTickets, purges: purges, log: log)
     cluster = service
     state.setCluster(service)
     service.serves(definitions: configuration.definitions)
@@ -338,6 +347,7 @@ final class ServingProcess {
     let upstreams = upstreams!
     control.sync { _ in upstreams.value.stop() }
     control.stop()
+    purges.stop()
     accessLog?.close()
     let complete = !state.cutOff.load(ordering: .relaxed)
     if complete { log.info("drained") } else { log.warning("the drain's deadline passed; what still ran was cut off") }
