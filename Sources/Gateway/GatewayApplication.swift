@@ -140,12 +140,8 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     #if DEBUG
       if trapsOnPoison && path.count == 8 && memcmp(path.start, "/.poison", 8) == 0 { fatalError("poisoned request") }
     #endif
-    let match = withUnsafeTemporaryAllocation(of: PathCapture.self, capacity: capturesMax) { captures in
-      api.pointee.routes._withUnsafeGuaranteedRef {
-        $0.match(
-          method: method.start, methodCount: method.count, path: path.start, pathCount: path.count, into: captures.baseAddress!)
-      }
-    }
+    if request.knownMethod == .other, question == nil, GatewayApplication.isPurge(method), let step = purge(request, api) { return step }
+    let match = route(api, method, path)
     if !match.isFound { return .fault(question == nil ? .routeNotFound : .misdirected) }
     let number = api.pointee.firstPlan &+ match.payload
     request.setRoute(number)
@@ -175,6 +171,23 @@ public final class GatewayApplication: Application, @unchecked Sendable {
       return cache.heardStale(fields) ? .answer(UnsafePointer(done)) : .fault(.malformed)
     }
     return decideForClient(request, question)
+  }
+
+  @inline(__always)
+  private func route(_ api: UnsafeMutablePointer<API>, _ method: ByteView, _ path: ByteView) -> RouteMatch {
+    withUnsafeTemporaryAllocation(of: PathCapture.self, capacity: capturesMax) { captures in
+      api.pointee.routes._withUnsafeGuaranteedRef {
+        $0.match(
+          method: method.start, methodCount: method.count, path: path.start, pathCount: path.count, into: captures.baseAddress!)
+      }
+    }
+  }
+
+  private func purge(_ request: RequestView, _ api: UnsafeMutablePointer<API>) -> Step? {
+    let match = route(api, ByteView(StaticString("GET").utf8Start, 3), request.path)
+    guard match.isFound, let plan = plans[Int(api.pointee.firstPlan &+ match.payload)].cache else { return nil }
+    request.setRoute(api.pointee.firstPlan &+ match.payload)
+    return plan._withUnsafeGuaranteedRef { decidePurge(request, $0) }
   }
 
   // SAFETY: the plan lives in `plans`, which outlives every request of this snapshot.

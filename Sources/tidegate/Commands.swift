@@ -12,7 +12,7 @@ struct Tidegate: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      Run.self, Serve.self, Validate.self, Reload.self, Healthcheck.self, Members.self, Leave.self, Keys.self,
+      Run.self, Serve.self, Validate.self, Reload.self, Healthcheck.self, Members.self, Leave.self, Keys.self, Purge.self,
       OriginCommand.self, VersionCommand.self, Completions.self,
     ])
 }
@@ -86,6 +86,35 @@ struct Leave: ParsableCommand {
   @OptionGroup var options: ConfigurationOption
 
   func run() throws { throw ExitCode(NodeCommands.leave(configuration: options.file)) }
+}
+
+struct Purge: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Purge the response cache on all nodes, by way of a running one.",
+    discussion: """
+      Asks the admin address that the file names, which says which nodes have applied the purge, and which it still waits for: those that \
+      live and were slow, and hear of it all the same. A node that is down applies it before it serves what it had. Exit code 0: purged.
+      """)
+  @OptionGroup var options: ConfigurationOption
+  @Option(help: "This URL: http://host/path?query; // in place of http:// for both schemes.") var url: String?
+  @Option(help: "All URLs that begin so.") var prefix: String?
+  @Option(help: "All responses with this tag in Cache-Tag or Surrogate-Key.") var tag: String?
+  @Flag(help: "Everything.") var all = false
+  @Flag(help: "Mark stale instead of removing: it is validated before it is served again.") var soft = false
+  @Option(help: ArgumentHelp("How long to wait for the other nodes, 5s at most.", valueName: "duration")) var wait: String?
+  @Flag(help: "Print JSON.") var json = false
+
+  private var wishes: [NodeCommands.PurgeWish] {
+    [url.map { .url($0) }, prefix.map { .prefix($0) }, tag.map { .tag($0) }, all ? .all : nil].compactMap { $0 }
+  }
+
+  func validate() throws {
+    if wishes.count != 1 { throw ValidationError("say what to purge: one of --url, --prefix, --tag and --all") }
+  }
+
+  func run() throws {
+    throw ExitCode(NodeCommands.purge(configuration: options.file, wishes[0], soft: soft, wait: wait, json: json))
+  }
 }
 
 struct Keys: ParsableCommand {

@@ -1,3 +1,5 @@
+import Cache
+import Gateway
 @testable import Gossip
 import Runtime
 
@@ -29,6 +31,15 @@ final class ScriptedSource: AdminSource, @unchecked Sendable {
   func requestLeave(_ completion: @escaping @Sendable () -> Void) {
     leaves += 1
     completion()
+  }
+
+  var cacheView = CacheView(results: [(name: "hit", count: 3), (name: "uri-miss", count: 1)])
+  var purgeReport: PurgeReport? = PurgeReport(id: "7.0-1", applied: ["edge-1"], awaited: ["edge-2"])
+  private(set) var purges: [Purge] = []
+  func cache() -> CacheView { cacheView }
+  func requestPurge(_ purge: Purge, within nanoseconds: UInt64, _ completion: @escaping @Sendable (PurgeReport?) -> Void) {
+    purges.append(purge)
+    completion(purgeReport)
   }
 
   /// This node, one that drains, and a dead one.
@@ -78,6 +89,7 @@ final class AdminFixture {
     case .report(let render): render(source.reports)
     case .reload(let render): render(source.outcome)
     case .leave(let render): render()
+    case .purge(_, _, let render): render(source.purgeReport)
     }
   }
 

@@ -91,9 +91,9 @@ public struct CacheKey: Sendable, Equatable, Hashable {
     bytes = out
   }
 
-  private static let version: UInt8 = 1
+  static let version: UInt8 = 1
   /// Version and two lengths.
-  private static let prefixBytes = 9
+  static let prefixBytes = 9
 
   /// Writes a key over what `out` holds; allocates nothing once `out` has grown, if no headers or parameters are chosen.
   ///
@@ -218,7 +218,7 @@ public struct CacheKey: Sendable, Equatable, Hashable {
   private static func upper(_ c: UInt8) -> UInt8 { Octets.isAlpha(c) ? c & 0xDF : c }
 
   /// The chosen parameters as they were sent, joined by `&` behind a `?`. A parameter holds no `&`, so the bytes tell them apart.
-  private static func appendChosen(_ names: [String], _ query: UnsafeRawBufferPointer, to out: inout [UInt8]) {
+  static func appendChosen(_ names: [String], _ query: UnsafeRawBufferPointer, to out: inout [UInt8]) {
     let pairs = query.dropFirst().split(separator: 0x26)
     var separator: UInt8 = 0x3F
     for name in names {

@@ -57,6 +57,12 @@ public final class FillTable: Sendable {
     }
   }
 
+  /// Those that are meant take no further followers. Whether what they bring is stored is for whoever stores it to ask.
+  public func withdraw(_ isMeant: (Fill) -> Bool) {
+    let all = state.withLock { Array($0.fills.values) }
+    for fill in all where isMeant(fill) { end(fill) }
+  }
+
   public var count: Int { state.withLock { $0.fills.count } }
 
   /// Remembers that responses to a key are not shared, until a time in milliseconds.

@@ -62,6 +62,7 @@ extension MemoryEntry {
         tagCount: UInt32(parts.tags.count), flags: parts.flags, charge: charge(blockBytes: bytes)))
     (block + Layout.terms).bindMemory(to: EntryTerms.self, capacity: 1).initialize(to: parts.terms)
     (block + Layout.links).bindMemory(to: Links.self, capacity: 1).initialize(to: Links())
+    (block + Layout.staleSince).bindMemory(to: Atomic<Int64>.self, capacity: 1).initialize(to: Atomic(0))
     (block + Layout.tags).bindMemory(to: UInt64.self, capacity: parts.tags.count)
     var cursor = block + Layout.tags
     parts.tags.withUnsafeBytes { copy($0, to: &cursor) }

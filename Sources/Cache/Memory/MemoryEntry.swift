@@ -8,8 +8,8 @@ import Synchronization
 /// From `MemoryReader.find` it is valid until that reader's next `enter` or `leave`, or, pinned in time, until `unpin`.
 ///
 /// SAFETY: (@unchecked Sendable) facts, terms, tags and bytes are written before the block is published and never after; `next`,
-/// `frequency`, `marks` and `pins` are atomics; `links` are touched under the lock of the entry's shard, and once retired under the
-/// limbo's.
+/// `frequency`, `marks`, `pins` and `staleSince` are atomics; `links` are touched under the lock of the entry's shard, and once retired
+/// under the limbo's.
 /// SAFETY: the block is `Layout.bytes` + the counted parts long from `allocate` until `free`, and every view below is cut from those
 /// counts.
 public struct MemoryEntry: Equatable, @unchecked Sendable {
@@ -22,6 +22,7 @@ public struct MemoryEntry: Equatable, @unchecked Sendable {
     static var facts: Int { 16 }
     static var terms: Int { 64 }
     static var links: Int { 128 }
+    static var staleSince: Int { 168 }
     static var tags: Int { 176 }
     /// What a block needs besides tags, key, head and body.
     static var bytes: Int { tags }
@@ -70,6 +71,7 @@ public struct MemoryEntry: Equatable, @unchecked Sendable {
   private var marks: UnsafeMutablePointer<Atomic<UInt8>> { (block + Layout.marks).assumingMemoryBound(to: Atomic<UInt8>.self) }
   @inline(__always)
   private var pins: UnsafeMutablePointer<Atomic<UInt32>> { (block + Layout.pins).assumingMemoryBound(to: Atomic<UInt32>.self) }
+  private var since: UnsafeMutablePointer<Atomic<Int64>> { (block + Layout.staleSince).assumingMemoryBound(to: Atomic<Int64>.self) }
   @inline(__always)
   var facts: UnsafeMutablePointer<Facts> { (block + Layout.facts).assumingMemoryBound(to: Facts.self) }
   @inline(__always)
@@ -120,7 +122,16 @@ public struct MemoryEntry: Equatable, @unchecked Sendable {
   /// Whether a soft purge has said that it may not be served without asking the origin.
   public var isMarkedStale: Bool { marks.pointee.load(ordering: .acquiring) & MemoryEntry.staleMark != 0 }
 
-  func markStale() { marks.pointee.store(MemoryEntry.staleMark, ordering: .releasing) }
+  /// Since when, where it is marked stale, in the unit of the caller's clock.
+  public var staleSince: Int64? { isMarkedStale ? since.pointee.load(ordering: .relaxed) : nil }
+
+  /// Under the lock of its shard, or before it is linked. The first mark counts.
+  func markStale(since time: Int64) {
+    if isMarkedStale { return }
+    since.pointee.store(time, ordering: .relaxed)
+    // Releasing: who sees the mark sees its time.
+    marks.pointee.store(MemoryEntry.staleMark, ordering: .releasing)
+  }
 
   /// Keeps the entry's memory beyond this turn, for a body that waits for its reader; each needs its `unpin`.
   /// - Precondition: the entry is valid at this moment: found in this turn, or pinned.

@@ -4,8 +4,8 @@ import Synchronization
 /// What a purge does to an entry.
 public enum SweepVerdict: Sendable {
   case keep
-  /// A soft purge: it stays, and must be validated before it is served.
-  case markStale
+  /// A soft purge: it stays, stale since then, in the unit of the caller's clock.
+  case markStale(since: Int64)
   case remove
 }
 
@@ -52,8 +52,8 @@ extension MemoryTier {
     while let entry = MemoryEntry(bits: cell.pointee.load(ordering: .relaxed)) {
       switch decide(entry) {
       case .keep: cell = entry.next
-      case .markStale:
-        entry.markStale()
+      case .markStale(let time):
+        entry.markStale(since: time)
         marked += 1
         cell = entry.next
       case .remove: drop(MemoryTable.Place(cell: cell, entry: entry), &queues, &retired)

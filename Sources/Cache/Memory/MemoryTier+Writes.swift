@@ -55,6 +55,8 @@ extension MemoryTier {
     var retired = EntryList()
     let isLinked = withShard(of: old.hash) { queues in
       guard let place = table.find(old) else { return false }
+      // Whether what freshens it was asked for before the purge or after is not known here.
+      if let time = old.staleSince { entry.markStale(since: time) }
       swap(place, entry, &queues, &retired)
       evict(&queues, &retired)
       return true

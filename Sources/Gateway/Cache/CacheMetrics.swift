@@ -38,6 +38,12 @@ public struct CacheMetrics: Sendable {
 
   func note(_ event: PeerEvent, _ worker: Worker) { worker.cells.add(peers[event.rawValue], 1) }
 
+  /// What became of requests, by the words of the metric.
+  public var results: [(name: String, counter: CounterHandle)] {
+    let reasons = zip(CacheStatusLine.Forward.allCases, forwards).map { (name: "\($0.token)", counter: $1) }
+    return [(name: "hit", counter: hits)] + reasons + [(name: "only-if-cached", counter: refused)]
+  }
+
   func cell(_ outcome: CacheStatusLine.Outcome) -> CounterHandle {
     switch outcome {
     case .hit: hits

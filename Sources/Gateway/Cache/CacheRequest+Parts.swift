@@ -47,7 +47,7 @@ extension CacheService {
   static func partKey(_ key: [UInt8]) -> [UInt8] { key + [1] }
 
   /// Keeps a part, joined with what is kept of the same representation; all of it together is the whole.
-  func storePart(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece]) {
+  func storePart(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], since position: UInt64) {
     let fields = HeadFields(head: head.text)
     guard var part = StoredPart(fields), case .none = head.variance else { return }
     var body = pieces
@@ -62,11 +62,12 @@ extension CacheService {
     if part.isWhole {
       var kept = head
       (kept.status, kept.text) = (200, whole)
-      return store(key, kept, body)
+      return store(key, kept, body, since: position)
     }
     var kept = head
     kept.text = ByteRanges.partialHead(HeadFields(head: whole), part.range, completeLength: part.completeLength)
-    insert(CacheService.partKey(key), kept, body)
+    let tags = CacheTags.hashes(fields)
+    purges.gate.pass(key, tags, since: position) { insert(CacheService.partKey(key), kept, body, tags) }
   }
 
   private func peekPart(_ key: [UInt8]) -> CachedResponse? {

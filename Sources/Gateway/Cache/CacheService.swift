@@ -30,6 +30,9 @@ public final class CacheService: @unchecked Sendable {
   let fills = FillTable()
   /// Where the tiers are walked, a stretch at a time.
   private let sweeper = DispatchQueue(label: "cache", qos: .utility)
+  public let purges: PurgeQueue
+  /// Tells the other nodes of purges; set before the workers run.
+  public weak var spreader: (any PurgeSpreader)?
   private let seed: (UInt64, UInt64)
   private let parts: [CacheWorker]
   public let metrics: CacheMetrics
@@ -45,6 +48,7 @@ public final class CacheService: @unchecked Sendable {
     let peers = UnsafeMutablePointer<ForwardPlan>.allocate(capacity: 1)
     peers.initialize(to: ForwardPlan(upstream: 0))
     self.peers = UnsafePointer(peers)
+    purges = PurgeQueue(memory: memory, fills: fills)
     seed = options.seed
     self.metrics = metrics
     parts = (0..<workers).map { [memory] _ in CacheWorker(memory) }
@@ -103,12 +107,18 @@ public final class CacheService: @unchecked Sendable {
 
   // MARK: storing
 
-  /// Keeps a whole response; the one before is gone in any case.
-  func store(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece]) {
+  /// Keeps a whole response, unless a purge has overtaken it; the one before is gone in any other case.
+  /// - Parameter position: `purgePosition` when its fetch began.
+  func store(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], since position: UInt64) {
+    let tags = CacheTags.hashes(head.text.withUnsafeBytes { HeadFields(head: $0) })
+    purges.gate.pass(key, tags, since: position) { put(key, head, pieces, tags) }
+  }
+
+  private func put(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64]) {
     _ = CacheService.partKey(key).withUnsafeBytes { memory.remove(hash($0), $0) }
     switch head.variance {
     case .any: remove(key)
-    case .none: insert(key, head, pieces)
+    case .none: insert(key, head, pieces, tags)
     case .fields(let names):
       var index = VariantIndex.fresh()
       if let reader = memory.makeReader() {
@@ -120,16 +130,16 @@ public final class CacheService: @unchecked Sendable {
       let isKnown = index.names.first == names
       index.put(names)
       if !isKnown { insert(index, key) }
-      insert(index.key(of: key, head.variant), head, pieces)
+      insert(index.key(of: key, head.variant), head, pieces, tags)
     }
   }
 
-  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece]) {
+  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64]) {
     key.withUnsafeBytes { key in
       head.text.withUnsafeBytes { text in
         withBuffers(pieces[...], []) { body in
           _ = memory.insert(
-            hash(key), EntryParts(key: key, head: text, body: body, terms: head.terms.packed, flags: UInt32(head.status)))
+            hash(key), EntryParts(key: key, head: text, body: body, terms: head.terms.packed, tags: tags, flags: UInt32(head.status)))
         }
       }
     }

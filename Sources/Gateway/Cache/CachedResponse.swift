@@ -20,7 +20,10 @@ final class CachedResponse {
   init(_ entry: MemoryEntry) {
     entry.pin()
     self.entry = entry
-    terms = CacheTerms(entry.terms)
+    var terms = CacheTerms(entry.terms)
+    // Not ahead of the clock, should that have been set back meanwhile: a marked entry is stale whatever the time.
+    if let since = entry.staleSince { terms.markStale(min(since, Int64(SystemTime().wall().nanoseconds / 1_000_000))) }
+    self.terms = terms
     text = Array(entry.head)
     fields = HeadFields(head: entry.head)
     status = fields.status

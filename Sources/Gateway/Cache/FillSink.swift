@@ -17,6 +17,8 @@ final class FillSink: ResponseSink {
   private let requestTime: Int64
   /// The request was for a part, and so may the response be.
   private let isPart: Bool
+  /// A purge beyond this overtakes the response.
+  private let purgePosition: UInt64
   /// Whose client may get the response as it comes; nil behind the back of one that is already served.
   private weak var leader: CacheRequest?
   /// The fetch itself, so that it can go on after waiting.
@@ -40,6 +42,7 @@ final class FillSink: ResponseSink {
     self.candidate = candidate
     self.candidateKey = candidateKey
     requestTime = request.service.now
+    purgePosition = request.service.purgePosition
     leader = isBehind ? nil : request
     super.init()
   }
@@ -186,7 +189,7 @@ final class FillSink: ResponseSink {
     // Stored first: whoever comes when the fill has ended finds it.
     if isStoring, !fill.isExpired, let head {
       let pieces = fill.pieces + (last.map { [$0] } ?? [])
-      if head.status == 206 { service.storePart(key, head, pieces) } else { service.store(key, head, pieces) }
+      if head.status == 206 { service.storePart(key, head, pieces, since: purgePosition) } else { service.store(key, head, pieces, since: purgePosition) }
       // It may have been overtaken while it was stored.
       if fill.isExpired { service.remove(key) }
     }

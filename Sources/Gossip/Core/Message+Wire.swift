@@ -78,7 +78,7 @@ extension Message {
     case .statements: self = .statements(try readList(&reader) { (r) throws(ByteReadError) in try MemberStatement(from: &r) })
     case .joinRefusal, .envelope, .counters, .acknowledgements, .question, .answer, .concurrency, .verdicts, .registerEntries, .purges,
       .keys,
-      .factDigest, .registerSums, .logSummary, .verdictSums, .factQuestion, .factAnswer:
+      .factDigest, .registerSums, .logSummary, .verdictSums, .factQuestion, .factAnswer, .receipts:
       return nil
     }
   }

@@ -17,6 +17,7 @@ extension FactPart {
     case .verdictDigest: .verdictSums
     case .question: .factQuestion
     case .answer: .factAnswer
+    case .receipts: .receipts
     }
   }
 }
@@ -39,6 +40,15 @@ extension GossipLoop {
 
   /// Appends to the log that all nodes apply what this one has applied already.
   public func append(_ body: [UInt8]) throws(LogRefusal) -> LogEntry { try facts.append(body, now: factTime) }
+
+  /// Waits until all live nodes have applied an entry that this one appended; `onFact(.acknowledged)` says what came of it.
+  /// - Parameter nanoseconds: for how long.
+  public func awaitReceipts(of entry: LogEntry, within nanoseconds: UInt64) {
+    perform(facts.awaitReceipts(of: entry, within: nanoseconds, now: factTime))
+  }
+
+  /// An entry of `onFact(.apply)`, or one that this node appended, has been applied.
+  public func applied(_ id: LogEntryID) { perform(facts.applied(id, now: factTime)) }
 
   /// The endpoints that this node wants checked; `onFact(.standings)` says who checks them and what is found.
   public func watch(_ endpoints: [EndpointWatch]) { perform(facts.watch(endpoints, now: factTime)) }
@@ -121,7 +131,8 @@ extension GossipLoop {
       case .drop(let summary):
         onFact?(effect)
         facts.dropped(summary, now: factTime)
-      case .written, .writeLost, .apply, .settled, .standings, .ticketKeys, .clock: onFact?(effect)
+      case .apply(let entry) where onFact == nil: perform(facts.applied(entry.id, now: factTime))
+      case .written, .writeLost, .apply, .acknowledged, .settled, .standings, .ticketKeys, .clock: onFact?(effect)
       }
     }
   }

@@ -61,8 +61,9 @@ public final class GossipLoop: @unchecked Sendable {
   public var onJoin: (@Sendable (JoinOutcome) -> Void)?
   /// Called at the end of each turn, when `status` says what it brought: for tests that wait.
   var onTurn: (@Sendable () -> Void)?
-  /// Called on the loop's thread with what shared facts have come to: all effects that concern others than the loop. Has to return soon;
-  /// what the log protects has to be dropped, and an entry to be applied, when it returns.
+  /// Called on the loop's thread with what shared facts have come to: all effects that concern others than the loop. Has to return soon.
+  /// What the log protects may be dropped, and an entry applied, later and elsewhere, in the order in which they came; what is kept
+  /// (`onKeep`) and that all is settled then take effect behind them, and `applied` is called when an entry is applied.
   public var onFact: (@Sendable (FactEffect) -> Void)?
   /// Called on the loop's thread, at most once a second, with what is to survive a restart.
   public var onKeep: (@Sendable (FactState) -> Void)?

@@ -1,5 +1,7 @@
 // Owns: the admin listener's answers: the way from a request to what is said or done. Who gets in is AdminGate's, how things look is
 // AdminViews', where they come from is AdminSource's and NodeStatistics'.
+import Cache
+import Gateway
 import Proxy
 import Runtime
 
@@ -17,6 +19,8 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case drain(LocalResponse)
     /// Answered when the goodbye has been told.
     case leave(@Sendable () -> LocalResponse)
+    /// Answered when the nodes that live have applied the purge, or have had the time to.
+    case purge(Purge, within: UInt64, @Sendable (PurgeReport?) -> LocalResponse)
   }
 
   /// A reload that has not ended after this many nanoseconds is no longer waited for.
@@ -65,6 +69,10 @@ public final class AdminApplication: Application, @unchecked Sendable {
       let waiting = WaitingReply(reply)
       let worker = reply.worker
       source.requestLeave { worker.post { _ in waiting.reply.send(render()) } }
+    case .purge(let purge, let nanoseconds, let render):
+      let waiting = WaitingReply(reply)
+      let worker = reply.worker
+      source.requestPurge(purge, within: nanoseconds) { report in worker.post { _ in waiting.reply.send(render(report)) } }
     }
   }
 
@@ -76,6 +84,7 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case .reload(let render): .reload { AdminApplication.finished(render($0)) }
     case .drain(let response): .drain(AdminApplication.finished(response))
     case .leave(let render): .leave { AdminApplication.finished(render()) }
+    case .purge(let purge, let nanoseconds, let render): .purge(purge, within: nanoseconds) { AdminApplication.finished(render($0)) }
     }
   }
 
@@ -126,7 +135,7 @@ public final class AdminApplication: Application, @unchecked Sendable {
       return .report { [identity, statistics, source] in
         AdminViews.metrics(
           statistics.families() + ReportMetrics.families(WorkerReport.merged($0), identity, uptime)
-            + ClusterMetrics.families(source.cluster()))
+            + ClusterMetrics.families(source.cluster()) + CacheViews.families(source.cache()))
       }
     case .members:
       return .now(ClusterViews.members(identity, source.cluster(), format))
@@ -137,6 +146,10 @@ public final class AdminApplication: Application, @unchecked Sendable {
       return .now(ClusterViews.ring(key: key, identity, source.cluster(), format))
     case .keys:
       return .now(ClusterViews.keys(source.cluster(), format))
+    case .cache:
+      return .now(AdminViews.response(CacheViews.cache(source.cache()), format))
+    case .purge:
+      return purge(request)
     case .reload:
       return .reload(AdminViews.reload)
     case .drain:
@@ -144,6 +157,17 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case .leave:
       guard source.cluster() != nil else { return .now(.message(409, "This node is in no cluster.")) }
       return .leave { AdminViews.response(.object([JSONMember("left", true)])) }
+    }
+  }
+}
+
+extension AdminApplication {
+  private func purge(_ request: LocalRequest) -> Answer {
+    do throws(PurgeQuestion.Refusal) {
+      let question = try PurgeQuestion(request, now: time.wall())
+      return .purge(question.purge, within: question.patience) { CacheViews.purged(question.purge, $0) }
+    } catch {
+      return .now(.message(400, error.reason))
     }
   }
 }

@@ -18,16 +18,18 @@ public enum AdminPath: String, CaseIterable, Sendable {
   case members = "/members"
   case ring = "/ring"
   case keys = "/keys"
+  case cache = "/cache"
   case configuration = "/config"
   case reload = "/reload"
   case drain = "/drain"
   case leave = "/leave"
+  case purge = "/purge"
 
   /// Whether it changes something; such paths know POST only, all others GET and HEAD only.
   public var changes: Bool {
     switch self {
-    case .reload, .drain, .leave: true
-    case .index, .health, .readiness, .metrics, .statistics, .upstreams, .members, .ring, .keys, .configuration: false
+    case .reload, .drain, .leave, .purge: true
+    case .index, .health, .readiness, .metrics, .statistics, .upstreams, .members, .ring, .keys, .cache, .configuration: false
     }
   }
 
@@ -35,7 +37,7 @@ public enum AdminPath: String, CaseIterable, Sendable {
   public var isFree: Bool {
     switch self {
     case .health, .readiness: true
-    case .index, .metrics, .statistics, .upstreams, .members, .ring, .keys, .configuration, .reload, .drain, .leave: false
+    case .index, .metrics, .statistics, .upstreams, .members, .ring, .keys, .cache, .configuration, .reload, .drain, .leave, .purge: false
     }
   }
 
@@ -50,6 +52,9 @@ public enum AdminPath: String, CaseIterable, Sendable {
     case .members: "Every node that this one knows, and how it is said to be."
     case .ring: "Which nodes own a key, in rank order: /ring?key=…"
     case .keys: "Ids of the cluster's keys, the one that seals first."
+    case .cache: "The response cache of this node: sizes, evictions, hits and misses, purges."
+    case .purge:
+      "Purges the cache of all nodes: {\"url\":…}, {\"prefix\":…}, {\"tag\":…} or {\"all\":true}, with \"soft\":true to mark stale."
     case .configuration: "The configuration in effect, secrets redacted."
     case .reload: "Loads the configuration again; a bad one changes nothing and is answered with its faults."
     case .leave: "Says goodbye to the cluster; the node goes on serving, alone, until it is started again."
@@ -64,9 +69,9 @@ public enum AdminPath: String, CaseIterable, Sendable {
   var formats: [AdminFormat] {
     switch self {
     case .index, .health: [.text, .json]
-    case .readiness, .statistics, .upstreams, .members, .ring, .keys: [.json, .text]
+    case .readiness, .statistics, .upstreams, .members, .ring, .keys, .cache: [.json, .text]
     case .metrics: [.text]
-    case .configuration, .reload, .drain, .leave: [.json]
+    case .configuration, .reload, .drain, .leave, .purge: [.json]
     }
   }
 

@@ -1,5 +1,7 @@
 // Owns: what the admin listener asks of the node. Workers' state may be read on their own threads only, so what comes from there comes
 // later, by a call.
+import Cache
+import Gateway
 import Proxy
 import Runtime
 
@@ -25,6 +27,15 @@ public protocol AdminSource: AnyObject, Sendable {
   /// The cluster as this node sees it; nil when it stands alone by configuration.
   func cluster() -> ClusterView?
 
+  /// This node's cache.
+  func cache() -> CacheView
+
+  /// Purges here and on all other nodes.
+  /// - Parameters:
+  ///   - nanoseconds: how long to wait for the nodes that live.
+  ///   - completion: to be called once, on any thread; with nil where too many purges wait already.
+  func requestPurge(_ purge: Purge, within nanoseconds: UInt64, _ completion: @escaping @Sendable (PurgeReport?) -> Void)
+
   /// Says goodbye to the cluster.
   /// - Parameter completion: to be called once, on any thread.
   func requestLeave(_ completion: @escaping @Sendable () -> Void)
@@ -37,6 +48,18 @@ public enum ReloadOutcome: Sendable, Equatable {
   case refused(faults: [String])
   /// No reload was tried: one is under way, or the node drains.
   case unavailable(String)
+}
+
+/// The cache as the admin endpoint shows it.
+public struct CacheView: Sendable {
+  public var report: CacheReport
+  /// What became of requests, by the words of `tidegate_cache_requests_total`.
+  public var results: [(name: String, count: UInt64)]
+
+  public init(report: CacheReport = CacheReport(), results: [(name: String, count: UInt64)] = []) {
+    self.report = report
+    self.results = results
+  }
 }
 
 /// What does not change while the process lives.

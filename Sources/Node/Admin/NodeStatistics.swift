@@ -65,5 +65,7 @@ public final class NodeStatistics: Sendable {
       latency: LatencySummary(durations), recent: LatencySummary(recent))
   }
 
+  func total(_ counter: CounterHandle) -> UInt64 { registry.total(counter, cells) }
+
   func families() -> [MetricFamily] { registry.collect(cells) }
 }

@@ -6,8 +6,9 @@ import Runtime
 
 extension ClusterService {
   func listenForFacts() {
-    let (store, tickets, log) = (store, tickets, log)
-    loop.onKeep = { store.keep($0) }
+    let (store, tickets, purges, log) = (store, tickets, purges, log)
+    // A purge is not kept as known before it is applied: should the process die, it is heard and applied again.
+    loop.onKeep = { state in purges.after { store.keep(state) } }
     loop.onFact = { [weak self] effect in
       switch effect {
       case .ticketKeys(let keys): tickets.use(keys)
@@ -19,8 +20,12 @@ extension ClusterService {
           [
             "name": .string(String(decoding: mine.name, as: UTF8.self)), "winner": .string(winner.version.writer.description),
           ])
-      case .drop: log.info("what was missed of the purges cannot be told any more; what they protect is dropped")
-      case .send, .exchange, .makeTicketKey, .written, .apply, .settled: break
+      case .apply(let entry):
+        if let loop = self?.loop { purges.heard(entry, loop) }
+      case .drop: purges.missed()
+      case .settled: purges.settled()
+      case .acknowledged(let receipt): purges.acknowledged(receipt, self?.loop.status.members ?? [])
+      case .send, .exchange, .makeTicketKey, .written: break
       }
     }
   }

@@ -48,6 +48,7 @@ final class ClusterService: @unchecked Sendable {
   private var seeds: ControlBox<ClusterSeeds>?
   let store: ClusterStore
   let tickets: ClusterTickets
+  let purges: PurgeService
   private var health: ControlBox<ClusterHealth>?
   private let onStandings = Locked<(@Sendable ([SharedStanding]) -> Void)?>(nil)
 
@@ -59,10 +60,13 @@ final class ClusterService: @unchecked Sendable {
   /// - Parameters:
   ///   - client: where clients reach this node.
   ///   - tickets: the ring into which the cluster's ticket keys go.
+  ///   - purges: what the cluster's log is for; it is started already.
   init(
-    _ configuration: Configuration, _ cluster: Configuration.Cluster, client: SocketAddress?, tickets: TLSTicketKeyRing, log: NodeLog
+    _ configuration: Configuration, _ cluster: Configuration.Cluster, client: SocketAddress?, tickets: TLSTicketKeyRing,
+    purges: PurgeService, log: NodeLog
   ) throws {
     self.log = log
+    self.purges = purges
     name = cluster.name
     var random = SeededRandom.fromSystem()
     do throws(NodeIdentity.Fault) {
@@ -85,6 +89,7 @@ final class ClusterService: @unchecked Sendable {
     loop = try GossipLoop(options)
     listenForNews()
     listenForFacts()
+    purges.join(loop)
   }
 
   /// The key ring of the configuration: the first key seals, all open.
@@ -255,6 +260,7 @@ final class ClusterService: @unchecked Sendable {
     loop.post { $0.keepFacts() }
     loop.stop()
     pthread_join(thread, nil)
+    purges.flush()
     store.flush()
   }
 

@@ -82,6 +82,45 @@ public enum NodeCommands {
     }
   }
 
+  /// What `tidegate purge` is asked for.
+  public enum PurgeWish: Sendable {
+    case url(String)
+    case prefix(String)
+    case tag(String)
+    case all
+  }
+
+  /// Has a running node purge the cache of all nodes, and prints who has done so.
+  /// - Parameter wait: for how long the node waits for the others, such as `2s`; nil for its usual time.
+  public static func purge(configuration path: String, _ wish: PurgeWish, soft: Bool, wait: String?, json: Bool) -> Int32 {
+    guard let (configuration, _) = load(path) else { return 1 }
+    let what: JSONMember
+    switch wish {
+    case .url(let url): what = JSONMember("url", .string(url))
+    case .prefix(let prefix): what = JSONMember("prefix", .string(prefix))
+    case .tag(let tag): what = JSONMember("tag", .string(tag))
+    case .all: what = JSONMember("all", true)
+    }
+    let letters = CharacterSet.alphanumerics
+    let query = wait.map { "?wait=" + ($0.addingPercentEncoding(withAllowedCharacters: letters) ?? "") } ?? ""
+    return ask(configuration) { client throws(AdminClient.Failure) in
+      try client.post("/purge" + query, json: JSONValue.object([what, JSONMember("soft", .bool(soft))]).text())
+    } said: { answer in
+      guard answer.status == 200, let said = try? JSONValue.parse(answer.body) else {
+        complain("refused (\(answer.status)): \(answer.body)")
+        return 1
+      }
+      print(json ? answer.body : purged(said), terminator: json ? "" : "\n")
+      return 0
+    }
+  }
+
+  private static func purged(_ said: JSONValue) -> String {
+    func names(_ list: String) -> String { (said[list]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: ", ") }
+    let awaited = names("awaited")
+    return "purged on \(names("applied"))" + (awaited.isEmpty ? "" : "; on its way to \(awaited)") + " (\(said["id"]?.stringValue ?? ""))"
+  }
+
   private static func show(_ page: String, _ path: String, _ json: Bool) -> Int32 {
     guard let (configuration, _) = load(path) else { return 1 }
     return ask(configuration) { client throws(AdminClient.Failure) in

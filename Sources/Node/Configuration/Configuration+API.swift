@@ -67,5 +67,7 @@ extension Configuration {
     public var keyHeaders: [String]
     /// Header fields of requests that go past the cache.
     public var bypass: [String]
+    /// Whether clients may purge by the method PURGE.
+    public var allowsPurgeMethod: Bool
   }
 }

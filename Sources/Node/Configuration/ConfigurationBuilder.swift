@@ -99,7 +99,7 @@ struct ConfigurationBuilder {
       staleWhileRevalidate: section["stale_while_revalidate"]?.duration ?? .zero,
       staleIfError: section["stale_if_error"]?.duration ?? .zero, bodyBytesMax: section["body_max"]?.size ?? 0,
       keyHost: key.needFlag("host"), keyQuery: key["query"].map { _ in key.texts("query") }, keyHeaders: key.texts("headers"),
-      bypass: section.texts("bypass"))
+      bypass: section.texts("bypass"), allowsPurgeMethod: section.needFlag("purge_method"))
   }
 
   private func cache(_ section: ConfigurationSection) -> Configuration.CacheSizes {

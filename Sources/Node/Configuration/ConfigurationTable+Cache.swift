@@ -29,6 +29,9 @@ extension ConfigurationTable {
         "How long a stale response is served in place of an error of the origin, where it does not say itself (RFC 5861)."),
       .init("body_max", .size(zero: nil), "8MiB", "Larger bodies pass without being stored; so do those beyond a 256th of `cache.ram`."),
       .init("key", .section(cacheKey), "{}", "Which requests share a stored response."),
+      .init(
+        "purge_method", .flag, "false",
+        "Whether the method `PURGE` purges its URL on all nodes, for any client whose requests get here; `Soft-Purge: 1` marks stale."),
       .init("bypass", .list(.text(.fieldName), atLeast: 0), "[]", "Requests with one of these header fields go past the cache."),
     ])
 

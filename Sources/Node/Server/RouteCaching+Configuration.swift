@@ -15,6 +15,6 @@ extension RouteCaching {
       key: CacheKeyRules(
         host: cache.keyHost, query: cache.keyQuery.map { $0.isEmpty ? .none : .named($0) } ?? .all,
         headers: cache.keyHeaders.map { $0.lowercased() }.sorted(), space: api),
-      bypassHeaders: cache.bypass)
+      bypassHeaders: cache.bypass, allowsPurgeMethod: cache.allowsPurgeMethod)
   }
 }

@@ -42,6 +42,7 @@ final class ServingProcess {
   private var cluster: ClusterService?
   private var peers: ControlBox<PeerWatch>?
   private var cache: CacheService!
+  private var purges: PurgeService!
   private let cacheMetrics: CacheMetrics
   private let engineMetrics: EngineMetrics
   private let lifecycle: LifecycleMetrics
@@ -73,6 +74,7 @@ final class ServingProcess {
       if let settings = configuration.cluster {
         peers = ControlBox(PeerWatch(try ClusterPeers(try ClusterService.ring(settings), cluster: settings.name), cache))
       }
+      startPurging(configuration)
       publish(compiled)
       startControl(compiled, adminSockets)
       if let refusal = try joinCluster(configuration) {
@@ -180,6 +182,13 @@ final class ServingProcess {
     upstreams = control.sync { ControlBox(UpstreamRegistry(worker: $0)) }
   }
 
+  /// Before there are requests, and before the control worker serves.
+  private func startPurging(_ configuration: Configuration) {
+    purges = PurgeService(cache, node: configuration.node.name, log: log)
+    purges.start()
+    state.setCache(cache, purges)
+  }
+
   // MARK: publishing
 
   /// Makes `compiled` what every worker serves by.
@@ -212,7 +221,7 @@ final class ServingProcess {
   private func joinCluster(_ configuration: Configuration) throws -> String? {
     guard let settings = configuration.cluster else { return nil }
     let client = configuration.listeners.first.flatMap { SocketAddress($0.address.description) }
-    let service = try ClusterService(configuration, settings, client: client, tickets: compiler.clusterTickets, log: log)
+    let service = try ClusterService(configuration, settings, client: client, tickets: compiler.clusterTickets, purges: purges, log: log)
     cluster = service
     state.setCluster(service)
     service.serves(definitions: configuration.definitions)
@@ -351,6 +360,7 @@ final class ServingProcess {
     let upstreams = upstreams!
     control.sync { _ in upstreams.value.stop() }
     control.stop()
+    purges.stop()
     accessLog?.close()
     let complete = !state.cutOff.load(ordering: .relaxed)
     if complete { log.info("drained") } else { log.warning("the drain's deadline passed; what still ran was cut off") }

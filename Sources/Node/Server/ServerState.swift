@@ -1,7 +1,9 @@
 // Owns what the admin endpoint may know and ask of the serving process: the state that the main thread publishes, and the wishes that
 // it wakes up for.
 import CEpoll
+import Cache
 import Dispatch
+import Gateway
 import Glibc
 import Proxy
 import Runtime
@@ -9,8 +11,8 @@ import Synchronization
 
 /// The bridge between the admin listener (on the control worker's thread) and the main thread.
 ///
-/// SAFETY: (@unchecked Sendable) what changes is behind `Locked` or atomic; `workers` and `statistics` are written before the
-/// control worker serves and only read afterwards; `upstreams` is used on the control worker's thread only.
+/// SAFETY: (@unchecked Sendable) what changes is behind `Locked` or atomic; `workers`, `statistics`, the cache and `purges` are written
+/// before the control worker serves and only read afterwards; `upstreams` is used on the control worker's thread only.
 final class ServerState: AdminSource, @unchecked Sendable {
   private struct Published {
     var json = "{}"
@@ -26,6 +28,8 @@ final class ServerState: AdminSource, @unchecked Sendable {
   private var workers: [Worker] = []
   private var statistics: NodeStatistics!
   private var upstreams: ControlBox<UpstreamRegistry>?
+  private var cacheService: CacheService!
+  private var purges: PurgeService!
   private let clusterService = Locked<ClusterService?>(nil)
   private let started = SystemTime().monotonic()
   /// Readable when a reload was asked for.
@@ -44,6 +48,11 @@ final class ServerState: AdminSource, @unchecked Sendable {
   func setWorkers(_ workers: [Worker], statistics: NodeStatistics) {
     self.workers = workers
     self.statistics = statistics
+  }
+
+  func setCache(_ cache: CacheService, _ purges: PurgeService) {
+    cacheService = cache
+    self.purges = purges
   }
 
   func published(_ configuration: Configuration, revision: UInt64, upstreams: ControlBox<UpstreamRegistry>) {
@@ -126,6 +135,15 @@ final class ServerState: AdminSource, @unchecked Sendable {
       service.leave()
       completion()
     }
+  }
+
+  func cache() -> CacheView {
+    let results = cacheService.metrics.results.map { (name: $0.name, count: statistics.total($0.counter)) }
+    return CacheView(report: cacheService.report, results: results)
+  }
+
+  func requestPurge(_ purge: Purge, within nanoseconds: UInt64, _ completion: @escaping @Sendable (PurgeReport?) -> Void) {
+    purges.purge(purge, within: nanoseconds, completion)
   }
 
   func requestDrain() {

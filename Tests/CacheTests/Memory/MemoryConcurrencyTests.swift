@@ -90,7 +90,9 @@ import Testing
       let tag = random.below(7)
       var (cursor, affected) = (MemoryCursor(), 0)
       let isSoft = random.below(2) == 0
-      _ = tier.sweep(&cursor, bucketsMax: 100, affected: &affected) { $0.tags.first == tag ? (isSoft ? .markStale : .remove) : .keep }
+      _ = tier.sweep(&cursor, bucketsMax: 100, affected: &affected) {
+        $0.tags.first == tag ? (isSoft ? .markStale(since: 7) : .remove) : .keep
+      }
     case 8:
       if let old = reader.find(number) {
         _ = tier.freshen(old, head: old.head, terms: EntryTerms(freshUntil: Int64(number)), flags: 0)

@@ -29,7 +29,7 @@ import Testing
 
   @Test func aSoftPurgeMarksAndANewerEntryIsUnmarked() throws {
     var (cursor, affected) = (MemoryCursor(), 0)
-    while tier.sweep(&cursor, bucketsMax: 100, affected: &affected, { $0.tags.contains(2) ? .markStale : .keep }) {}
+    while tier.sweep(&cursor, bucketsMax: 100, affected: &affected, { $0.tags.contains(2) ? .markStale(since: 7) : .keep }) {}
     #expect(affected == 100)
     #expect(try found(\.isMarkedStale) == (0..<300).filter { $0 % 3 == 2 })
     tier.store(2, tags: [2])

@@ -93,7 +93,8 @@ final class Target: @unchecked Sendable {
         _ = facts.question(now: factTime)
         facts.exchangeFailed(with: member)
       case .drop(let summary): facts.dropped(summary, now: factTime)
-      case .written, .writeLost, .apply, .settled, .standings, .ticketKeys, .makeTicketKey, .clock: break
+      case .apply(let entry): _ = facts.applied(entry.id, now: factTime)
+      case .written, .writeLost, .acknowledged, .settled, .standings, .ticketKeys, .makeTicketKey, .clock: break
       }
     }
   }

@@ -21,6 +21,10 @@ final class SharedFactsWorld {
     // What came out of it in this life.
     var applied: [[UInt8]] = []
     var drops = 0
+    var receipts: [LogReceipt] = []
+    /// Whether it applies entries only when it is told to, and those that wait for it.
+    var isSlow = false
+    var pending: [LogEntryID] = []
     var lost: [RegisterEntry] = []
     var tickets = TicketKeysInForce()
     var standings: [EndpointID: EndpointStanding] = [:]  // lookup only
@@ -144,7 +148,10 @@ final class SharedFactsWorld {
         }
       }
       events.append((now + 10 * SharedFactsWorld.ms, .answer(asker: i, member: other, answer)))
-    case .apply(let entry): nodes[i].applied.append(entry.body)
+    case .apply(let entry):
+      nodes[i].applied.append(entry.body)
+      if nodes[i].isSlow { nodes[i].pending.append(entry.id) } else { with(i) { $0.applied(entry.id, now: $1) } }
+    case .acknowledged(let receipt): nodes[i].receipts.append(receipt)
     case .drop(let summary):
       nodes[i].drops += 1
       with(i) { facts, now in

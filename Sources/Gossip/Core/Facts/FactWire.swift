@@ -16,6 +16,8 @@ public enum FactPart: UInt64, Sendable, CaseIterable {
   /// At the head of an exchange over a stream: who asks, and who answers, with what flags.
   case question = 32
   case answer = 33
+  /// Entries of the log that the sender has applied, to who appended them.
+  case receipts = 34
 }
 
 /// One of several facts in a part. A value out of its range is `ByteReadError.overLimit`.

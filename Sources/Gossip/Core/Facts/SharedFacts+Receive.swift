@@ -18,7 +18,7 @@ extension SharedFacts {
       if part == .digest {
         compare(try FactDigest(decoding: body), with: sender, now, &effects)
       } else {
-        try merge(part, body, now, &effects)
+        try merge(part, body, from: sender, now, &effects)
       }
     } catch {
       counts.malformed += 1
@@ -27,14 +27,19 @@ extension SharedFacts {
   }
 
   /// Takes in facts, wherever they came from.
+  /// - Parameter sender: of a datagram; nil for what was asked for.
   mutating func merge(
-    _ part: FactPart, _ body: UnsafeRawBufferPointer, _ now: FactTime, _ effects: inout [FactEffect]
+    _ part: FactPart, _ body: UnsafeRawBufferPointer, from sender: MemberID? = nil, _ now: FactTime, _ effects: inout [FactEffect]
   ) throws(ByteReadError) {
     switch part {
     case .verdicts: for verdict in try FactBatch.decode(Verdict.self, body) { take(verdict, now) }
     case .registerEntries: for entry in try FactBatch.decode(RegisterEntry.self, body) { take(entry, now, &effects) }
-    case .purges: for entry in try FactBatch.decode(LogEntry.self, body) { take(entry, now, &effects) }
+    case .purges: for entry in try FactBatch.decode(LogEntry.self, body) { take(entry, from: sender, now, &effects) }
     case .ticketKeys: for key in try FactBatch.decode(TicketKey.self, body) { take(key, now, &effects) }
+    case .receipts:
+      guard let sender else { return }
+      for id in try FactBatch.decode(LogEntryID.self, body) { receipts.note(id, by: sender) }
+      confirm(now, &effects)
     case .digest, .registerDigest, .logSummary, .verdictDigest, .question, .answer: break
     }
   }
@@ -65,13 +70,17 @@ extension SharedFacts {
     effects.append(.written(entry))
   }
 
-  private mutating func take(_ entry: LogEntry, _ now: FactTime, _ effects: inout [FactEffect]) {
+  private mutating func take(_ entry: LogEntry, from sender: MemberID?, _ now: FactTime, _ effects: inout [FactEffect]) {
+    // It comes again: no entry is lost for being told too early.
+    if unapplied.count >= SharedFacts.unappliedMax { return }
     switch log.merge(entry, clock: &clock, now: now.wall) {
     case .apply:
       changedAt = now.monotonic
       isDirty = true
+      unapplied[entry.id] = sender == entry.stream.origin
       effects.append(.apply(entry))
-    case .known, .gaps, .tooOld: break
+    case .known: noteKnown(entry.id, from: sender, &effects)
+    case .gaps, .tooOld: break
     }
   }
 

@@ -51,10 +51,12 @@ public enum FactEffect: Sendable, Equatable {
   case written(RegisterEntry)
   /// A write of this node was replaced by one that had not seen it.
   case writeLost(mine: RegisterEntry, winner: RegisterEntry)
-  /// To be applied: an entry of the log that another node appended.
+  /// To be applied: an entry of the log that another node appended. Then `applied` is to be called.
   case apply(LogEntry)
   /// To be dropped: all that the log protects. Then `dropped` is to be called with this.
   case drop(LogSummary)
+  /// What came of `awaitReceipts`.
+  case acknowledged(LogReceipt)
   /// What the log protects may be served from now on.
   case settled
   /// Endpoints whose standing has changed.
@@ -154,6 +156,9 @@ public struct SharedFacts: Sendable {
   var areRanksDue = false
   var blind: [MemberID] = []
   var wasSettled: Bool
+  var receipts: LogReceipts
+  /// Entries that are being applied, and whether their author waits to hear of it. For look-ups only.
+  var unapplied: [LogEntryID: Bool] = [:]
   private var gossipAt: UInt64 = 0
   private var secondAt: UInt64 = 0
   private let startedAt: UInt64
@@ -176,6 +181,7 @@ public struct SharedFacts: Sendable {
     self.generation = generation
     self.limits = limits
     self.zone = zone
+    receipts = LogReceipts(me: me)
     random = SeededRandom(seed: seed)
     // Stamps of the last second before the state was kept may be missing in it.
     let kept = state.map { HybridStamp(milliseconds: $0.clock.milliseconds &+ 1_000) } ?? .zero
@@ -212,6 +218,7 @@ public struct SharedFacts: Sendable {
   public mutating func setMembers(_ others: [FactMember], zone: String, isDraining: Bool, now: FactTime) -> [FactEffect] {
     let next = others.sorted { $0.id < $1.id }
     if next == members && zone == self.zone && isDraining == self.isDraining { return [] }
+    receipts.keep(next.map(\.id))
     for gone in members where !next.contains(where: { $0.id == gone.id }) { clock.forget(gone.id) }
     if let exchanging, !next.contains(where: { $0.id == exchanging }) { self.exchanging = nil }
     (members, self.zone, self.isDraining) = (next, zone, isDraining)
@@ -226,7 +233,7 @@ public struct SharedFacts: Sendable {
   /// The earliest time, monotonic nanoseconds, at which `tick` has something to do.
   public var nextDeadline: UInt64 {
     if areStandingsDue || areRanksDue { return 0 }
-    return hasNews && !members.isEmpty ? min(gossipAt, secondAt) : secondAt
+    return min(hasNews && !members.isEmpty ? min(gossipAt, secondAt) : secondAt, receipts.nextDeadline)
   }
 
   var hasNews: Bool { (!isStale && register.hasNews) || log.hasNews || verdicts.hasNews || ticketKeys.hasNews }
@@ -238,6 +245,7 @@ public struct SharedFacts: Sendable {
       everySecond(now, &effects)
     }
     if areRanksDue || areStandingsDue { judge(now, &effects) }
+    if now.monotonic >= receipts.nextDeadline { confirm(now, &effects) }
     if hasNews && !members.isEmpty && now.monotonic >= gossipAt {
       gossipAt = now.monotonic &+ limits.gossipInterval
       gossip(&effects)

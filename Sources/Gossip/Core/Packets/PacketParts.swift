@@ -26,6 +26,7 @@ public enum PartKind: UInt64, CaseIterable, Sendable {
   case verdictSums = 31
   case factQuestion = 32
   case factAnswer = 33
+  case receipts = 34
 }
 
 /// Reads the parts of a plaintext one by one: kind (varint), length (varint), body.
