@@ -12,7 +12,7 @@ STEPS ?=
 SEEDS ?= 1000
 # Handed on to ops/chaos.
 CHAOS ?=
-# Handed on to bench/run: `make bench BENCH="1k tls --rounds 3"`.
+# Handed on to bench/run: `make bench BENCH="1k tls --rounds 3"`, `make bench-cache BENCH="--keep"`.
 BENCH ?=
 # Handed on to ops/quickstart: `make run QUICKSTART="--ports auto"`.
 QUICKSTART ?=
@@ -26,7 +26,7 @@ FUZZ_FLAGS := --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer,address -Xswi
 LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/ops/leaks.supp:print_suppressions=0
 SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams test_cluster
 
-.PHONY: help setup setup-run build run test lint format test-unit test-integration test-simulation test-asan test-tsan fuzz simulate simulate-many bench-gossip chaos bench docs clean
+.PHONY: help setup setup-run build run test lint format test-unit test-integration test-simulation test-asan test-tsan fuzz simulate simulate-many bench-gossip chaos bench bench-cache docs clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -111,6 +111,10 @@ chaos: build ## hurt a cluster of five real nodes by a schedule: make chaos CHAO
 bench: build ## measure beside nginx, HAProxy, Envoy and Caddy (about twenty minutes; see bench/README.md)
 	@ops/setup bench
 	bench/run $(BENCH)
+
+bench-cache: build ## measure the cache beside nginx, HAProxy and Varnish, and over nodes (some six minutes; see bench/README.md)
+	@ops/setup bench
+	bench/run hit1k hit64k peerhit collapse $(BENCH)
 
 docs: setup-run ## write docs/reference anew from the code
 	TIDEGATE_WRITE_REFERENCE=1 $(SWIFT) test --disable-xctest $(STRICT) --filter ReferenceTests

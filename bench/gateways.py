@@ -1,7 +1,10 @@
 """The gateways under measurement: how each is configured, started, found ready and stopped. Configurations are rendered from conf/ with
-ports that are free at the moment; everything lies in the work folder; a process that was started here never outlives the run."""
+ports that are free at the moment; everything lies in the work folder, but for what caches keep in a tmpfs, which is removed at the end; a
+process that was started here never outlives the run."""
+import base64
 import ctypes
 import http.client
+import json
 import os
 import resource
 import shutil
@@ -9,6 +12,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 
 import meters
@@ -18,6 +22,11 @@ DESCRIPTORS = 65536
 READY_SECONDS = 20
 STOP_SECONDS = 5
 ROUTES = 300
+TMPFS = '/dev/shm'
+# What Varnish writes into shared memory for a hit. It costs a fifth of the hit and more, and nobody else writes a log.
+VARNISH_UNLOGGED = ('Begin', 'End', 'Link', 'SessOpen', 'SessClose', 'ReqStart', 'ReqMethod', 'ReqURL', 'ReqProtocol', 'ReqHeader',
+                    'ReqUnset', 'ReqAcct', 'RespProtocol', 'RespStatus', 'RespReason', 'RespHeader', 'RespUnset', 'Hit', 'VCL_call',
+                    'VCL_return', 'VCL_use', 'Timestamp', 'Filters')
 LIBC = ctypes.CDLL(None)
 
 
@@ -67,22 +76,23 @@ def end(process):
         pass
 
 
-def routes():
-    """300 route keys as YAML: those that are measured stand in the midst of others of many shapes."""
+def routes(cached=False):
+    """300 route keys as YAML: those that are measured stand in the midst of others of many shapes, and they alone are `cached`."""
     nouns = ('orders', 'pets', 'users', 'carts', 'items', 'tags', 'shops', 'prices', 'stocks', 'events')
     keys = [f'{method} /{version}/{noun}{rest}' for version in ('v1', 'v2', 'v3') for noun in nouns for method, rest in (
         ('GET', ''), ('POST', ''), ('GET', '/{id}'), ('PUT', '/{id}'), ('DELETE', '/{id}'), ('GET', '/{id}/history'),
         ('GET', '/{id}/files/{proxy+}'), ('ANY', '/{id}/notes/{note}'), ('GET', '/search'), ('PATCH', '/{id}'))]
-    keys = keys[:ROUTES - 3]
-    keys[100:100] = ['GET /1k/{id}', 'GET /64k/{id}', 'GET /chunked/{id}']
-    return '\n'.join(f'      "{key}": {{ upstream: origin }}' for key in keys)
+    measured = ['GET /1k/{id}', 'GET /64k/{id}', 'GET /chunked/{id}', 'GET /slow/{wait}/{id}']
+    keys = keys[:ROUTES - len(measured)]
+    keys[100:100] = measured
+    return '\n'.join(f'      "{key}": {{ upstream: origin{", cache: {}" if cached and key in measured else ""} }}' for key in keys)
 
 
 class Gateway:
-    """One running gateway: `pid` is the root of its process tree, `plain` and `tls` are its ports (None: not spoken)."""
+    """One running gateway: `pid` is the root of its process tree, `plain`, `tls` and `admin` are its ports (None: not spoken)."""
 
-    def __init__(self, name, pid, plain, tls, process=None):
-        self.name, self.pid, self.plain, self.tls, self.process = name, pid, plain, tls, process
+    def __init__(self, name, pid, plain, tls, process=None, admin=None):
+        self.name, self.pid, self.plain, self.tls, self.process, self.admin = name, pid, plain, tls, process, admin
 
     def url(self, path, tls=False):
         return f'https://localhost:{self.tls}{path}' if tls else f'http://127.0.0.1:{self.plain}{path}'
@@ -109,6 +119,26 @@ class Gateway:
             return f'status {response.status} with {got} bytes instead of 200 with {length}'
         return f'{version} instead of TLSv1.3' if tls and version != 'TLSv1.3' else None
 
+    def ask(self, path, port=None):
+        """The body of a 200, as text; a path that nobody else asks for at this time."""
+        connection = http.client.HTTPConnection('127.0.0.1', port or self.plain, timeout=5)
+        try:
+            connection.request('GET', path)
+            response = connection.getresponse()
+            text = response.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure(f'{self.name}: {path}: {type(error).__name__}: {error}') from error
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise Failure(f'{self.name}: {path}: status {response.status}')
+        return text
+
+
+def alive(node):
+    """How many nodes this one sees alive, itself included."""
+    return sum(member['state'] == 'alive' for member in json.loads(node.ask('/members', node.admin))['members'])
+
 
 class House:
     """Starts and stops gateways and the origin. A context manager, so that nothing is left behind."""
@@ -122,11 +152,17 @@ class House:
         self.origin = Gateway('origin', process.pid, self.origin_port, None, process)
         self.running.append(self.origin)
         self.await_ready(self.origin)
+        self.memory = tempfile.mkdtemp(prefix='tidegate-bench-', dir=TMPFS if os.path.ismount(TMPFS) else self.settings.work)
         return self
 
     def __exit__(self, *_):
         for gateway in reversed(self.running):
             gateway.stop()
+        shutil.rmtree(self.memory, ignore_errors=True)
+
+    def fetches(self, kind=''):
+        """How many requests the origin has seen, or how many of this kind: '/slow'."""
+        return int(self.origin.ask(f'/count{kind}'))
 
     def stop(self, gateway):
         gateway.stop()
@@ -149,27 +185,44 @@ class House:
         meters.pin(pid, self.settings.gateway_cpus)
         return Gateway(name, pid, plain, tls)
 
-    def start(self, name, label=None, workers=1, capacity=12000, cpus=None):
-        """`name` is a kind of gateway, `label` tells two of one kind apart; `capacity` is the number of connections to prepare for."""
+    def cluster(self, count):
+        """Nodes of Tidegate, with a cache, that know each other: tidegate-a, tidegate-b, …"""
+        seed, key, nodes = free_ports(1)[0], base64.b64encode(os.urandom(32)).decode(), []
+        for i in range(count):
+            listen = free_ports(1)[0] if i else seed
+            section = f'cluster: {{ listen: 127.0.0.1:{listen}, seeds: [{f"127.0.0.1:{seed}" if i else ""}], keys: [{key}] }}'
+            nodes.append(self.start('tidegate', f'tidegate-{chr(ord("a") + i)}', cached=True, cluster=section))
+        deadline = time.monotonic() + READY_SECONDS
+        while any(alive(node) != count for node in nodes):
+            if time.monotonic() > deadline:
+                raise Failure(f'{count} nodes do not find each other: {[alive(node) for node in nodes]} alive')
+            time.sleep(0.05)
+        return nodes
+
+    def start(self, name, label=None, workers=1, capacity=12000, cpus=None, cached=False, cluster=''):
+        """`name` is a kind of gateway, `label` tells two of one kind apart; `capacity` is the number of connections to prepare for,
+        `cached` asks for one that caches what is measured, `cluster` is that section of Tidegate's configuration."""
         if name in self.settings.attached:
             return self.attach(name)
         label = label or name
         folder = self.settings.path(label)
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
+        os.makedirs(f'{self.memory}/{label}', exist_ok=True)
         plain, tls, admin = free_ports(3)
         values = dict(
             WORK=folder, PLAIN=plain, TLS=tls, ADMIN=admin, ORIGIN=self.origin_port, WORKERS=workers, CAPACITY=capacity,
-            BUFFER=98304 if name == 'haproxy-big' else 16384, ROUTES=routes(), CERTIFICATE=self.settings.path('tls/cert.pem'),
+            BUFFER=98304 if name == 'haproxy-big' else 16384, SENDFILE='on' if name == 'nginx-sendfile' else 'off', NAME=label,
+            MEMORY=f'{self.memory}/{label}', ROUTES=routes(cached), CLUSTER=cluster, CERTIFICATE=self.settings.path('tls/cert.pem'),
             KEY=self.settings.path('tls/key.pem'), PAIR=self.settings.path('tls/pair.pem'))
-        command, environment = self.command(name, folder, values)
+        command, environment = self.command(name, folder, values, cached)
         process = launch(command, cpus or self.settings.gateway_cpus, f'{folder}/output.log', environment)
-        gateway = Gateway(label, process.pid, plain, tls, process)
+        gateway = Gateway(label, process.pid, plain, tls, process, admin)
         self.running.append(gateway)
         self.await_ready(gateway)
         return gateway
 
-    def command(self, name, folder, values):
+    def command(self, name, folder, values, cached):
         def rendered(source):
             with open(f'{HERE}/conf/{source}') as f:
                 text = f.read()
@@ -179,10 +232,14 @@ class House:
                 f.write(text)
             return f'{folder}/{source}'
         tool, workers = self.settings.tool, values['WORKERS']
-        if name == 'nginx':
-            return [tool('nginx'), '-e', f'{folder}/error.log', '-c', rendered('nginx.conf')], {}
+        if name in ('nginx', 'nginx-sendfile'):
+            return [tool('nginx'), '-e', f'{folder}/error.log', '-c', rendered('nginx-cache.conf' if cached else 'nginx.conf')], {}
         if name in ('haproxy', 'haproxy-big'):
-            return [tool('haproxy'), '-db', '-f', rendered('haproxy.cfg')], {}
+            return [tool('haproxy'), '-db', '-f', rendered('haproxy-cache.cfg' if cached else 'haproxy.cfg')], {}
+        if name == 'varnish':
+            return [tool('varnish'), '-F', '-j', 'none', '-a', f'127.0.0.1:{values["PLAIN"]}', '-f', rendered('varnish.vcl'), '-s',
+                    'malloc,256m', '-n', values['MEMORY'], '-T', 'none', '-p', f'thread_pools={workers}', '-p', 'thread_pool_min=100',
+                    '-p', 'vsl_mask=' + ','.join(f'-{tag}' for tag in VARNISH_UNLOGGED)], {}
         if name == 'envoy':
             return [tool('envoy'), '-c', rendered('envoy.yaml'), '--concurrency', str(workers), '--disable-hot-restart',
                     '--log-level', 'error'], {}

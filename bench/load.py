@@ -1,11 +1,13 @@
-"""The clients: wrk for HTTP/1.1, h2load for HTTP/2 and for a fixed rate, our own `dial` for handshakes and idle connections. Each returns
-what was answered and what failed; all run on the client's CPU with one TLS cipher suite."""
+"""The clients: wrk for HTTP/1.1, h2load for HTTP/2 and for a fixed rate, our own `dial` for handshakes and idle connections and `crowd` for
+many who ask for one thing at once. Each returns what was answered and what failed; all run on the client's CPU with one TLS cipher
+suite."""
 import os
 import re
 import subprocess
 from collections import namedtuple
 
 Load = namedtuple('Load', 'answered failed p50 p99')  # microseconds
+Crowd = namedtuple('Crowd', 'whole failed sent median last body')  # milliseconds, as crowd.c has them
 CONNECTIONS = 64
 UNITS = {'us': 1, 'ms': 1e3, 's': 1e6, 'm': 6e7}
 
@@ -59,6 +61,12 @@ class Client:
         text = self.output([self.settings.tool('dial'), 'resume' if resume else 'new', str(port), str(seconds)])
         found = re.search(r'done (\d+) resumed (\d+) failed (\d+) (.*)', text)
         return (*map(int, found.groups()[:3]), found[4]) if found else (0, 0, 1, text.strip())
+
+    def crowd(self, path, count, ports):
+        """What `count` connections got that asked at once; None when there was no answer at all."""
+        text = self.output([self.settings.tool('crowd'), path, str(count), *map(str, ports)])
+        found = re.search(r'whole (\d+) failed (\d+) sent (\S+) median (\S+) last (\S+) body (\S+)', text)
+        return Crowd(*map(int, found.groups()[:2]), *map(float, found.groups()[2:])) if found else None
 
     def hold(self, port, count, tls):
         """Opens `count` connections, makes a request on each and returns the process that holds them; its input's end releases them."""

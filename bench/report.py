@@ -8,7 +8,12 @@ import subprocess
 
 from works import PEERS
 
-MARKERS = ('<!-- last run -->', '<!-- end of last run -->')
+# For each table its markers in the README and its columns; a gateway that takes part in several guises is shown by its best one.
+TABLES = {
+    'proxy': (('<!-- last run -->', '<!-- end of last run -->'), ('tidegate', 'nginx', 'haproxy', 'envoy', 'caddy')),
+    'cache': (('<!-- last cache run -->', '<!-- end of last cache run -->'), ('tidegate', 'nginx', 'haproxy', 'varnish')),
+}
+GUISES = ('', '-big', '-2', '-sendfile')
 
 
 def values(rounds):
@@ -32,12 +37,15 @@ def judged(row):
     base = {'best': best, 'value': None}.get(row.versus, row.versus)
     mine = row.rounds.get(row.subject, [])
     if row.versus == 'value':
-        figure = median(mine)
+        figure = max(values(mine), default=None) if row.worst else median(mine)
     else:
         figure = ratio(mine, row.rounds[base]) if base in row.rounds else None
     failed = sum(sample['failed'] for sample in mine if sample)
     whole = bool(mine) and all(mine) and not failed
-    holds = None if row.bar is None or figure is None else whole and figure <= row.bar
+    if row.bar is None or row.subject not in {*row.rounds, *row.left_out} or (whole and figure is None):
+        holds = None  # nothing to hold, nobody to hold it, or nobody to compare with
+    else:
+        holds = whole and figure is not None and figure <= row.bar
     return dict(best=best, base=base, figure=figure, failed=failed, holds=holds)
 
 
@@ -48,7 +56,7 @@ def table(row):
     for name, rounds in row.rounds.items():
         got = values(rounds)
         if not got:
-            lines.append(f'  {name:14}  answered too little')
+            lines.append(f'  {name:14}  answered too little' + (f' ({row.notes[name]})' if name in row.notes else ''))
             continue
         against = ratio(rounds, row.rounds.get(outcome['base'] or outcome['best'], []))
         failed = sum(sample['failed'] for sample in rounds if sample)
@@ -66,22 +74,28 @@ def verdict(outcome):
     return {True: 'pass', False: 'FAIL', None: '-'}[outcome['holds']]
 
 
-def summary(rows):
-    """The table of the README, in Markdown."""
-    lines = ['| work | ' + ' | '.join(('tidegate', 'nginx', 'haproxy', 'envoy', 'caddy')) + ' | ratio | bar | |', '|---' * 9 + '|']
+def tables(rows):
+    """The tables that these rows belong to."""
+    return [name for name in TABLES if any(row.table == name for row in rows)]
+
+
+def summary(rows, name):
+    """A table of the README, in Markdown."""
+    columns = TABLES[name][1]
+    lines = ['| work | ' + ' | '.join(columns) + ' | ratio | bar | |', '|---' * (len(columns) + 4) + '|']
     for row in rows:
-        if row.bar is None:
+        if row.bar is None or row.table != name:
             continue
         outcome = judged(row)
 
         def cell(name):
-            figures = [median(row.rounds[n]) for n in (name, f'{name}-big', f'{name}-2') if n in row.rounds]
+            figures = [median(row.rounds[n]) for n in (name + guise for guise in GUISES) if n in row.rounds]
             figures = [f for f in figures if f is not None]
             return f'{min(figures):.2f}' if figures else '–'
         figure = '–' if outcome['figure'] is None else f'{outcome["figure"]:.3f}'
         against = '' if row.versus == 'value' else f' × {outcome["base"]}'
-        lines.append('| ' + ' | '.join([f'{row.title}, {row.unit}', *map(cell, ('tidegate', 'nginx', 'haproxy', 'envoy', 'caddy')),
-                                       figure, f'≤ {row.bar:g}{against}', verdict(outcome)]) + ' |')
+        cells = [f'{row.title}, {row.unit}', *map(cell, columns), figure, f'≤ {row.bar:g}{against}', verdict(outcome)]
+        lines.append('| ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
 
 
@@ -101,6 +115,7 @@ def circumstances(settings):
     version = {
         'nginx': (['nginx', '-v'], r'[\d.]+$'), 'haproxy': (['haproxy', '-v'], r'\d[\d.]+'), 'wrk': (['wrk', '-v'], r'(?<=wrk )\S+'),
         'envoy': ([settings.find('envoy'), '--version'], r'\d+\.\d+\.\d+(?=/)'), 'caddy': ([settings.find('caddy'), 'version'], r'v[\d.]+'),
+        'varnish': ([settings.find('varnish'), '-V'], r'(?<=varnish-)[\d.]+\d'),
         'openssl': (['openssl', 'version'], r'\d[\d.]+'), 'tidegate': ([settings.find('tidegate'), 'version'], r'.*'),
         'h2load': (['h2load', '--version'], r'\d[\d.]+')}
     git = ['git', '-C', settings.root]
@@ -126,10 +141,13 @@ def headline(c):
 
 
 def keep(readme, rows, c):
-    """Puts the run between the markers of the README."""
+    """Puts the run between its tables' markers in the README."""
     with open(readme) as f:
         text = f.read()
-    before, rest = text.split(MARKERS[0], 1)
-    after = rest.split(MARKERS[1], 1)[1]
+    for name in tables(rows):
+        first, last = TABLES[name][0]
+        before, rest = text.split(first, 1)
+        after = rest.split(last, 1)[1]
+        text = f'{before}{first}\n{headline(c)}\n\n{summary(rows, name)}\n{last}{after}'
     with open(readme, 'w') as f:
-        f.write(f'{before}{MARKERS[0]}\n{headline(c)}\n\n{summary(rows)}\n{MARKERS[1]}{after}')
+        f.write(text)

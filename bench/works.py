@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from gateways import Failure
 from meters import cpu_microseconds, memory_kib
 
-PEERS = ('nginx', 'haproxy', 'haproxy-big', 'envoy', 'caddy')
+PEERS = ('nginx', 'haproxy', 'haproxy-big', 'envoy', 'caddy', 'nginx-sendfile', 'varnish')
 SUBJECT = 'tidegate'
 SAME_OPENSSL = ('nginx', 'haproxy')  # as the subject; Envoy carries BoringSSL, Caddy is Go's crypto/tls
 HANDSHAKE = 'TLSv1.3 TLS_AES_128_GCM_SHA256 id-ecPublicKey256'  # what every gateway must negotiate with `dial`
@@ -22,6 +22,8 @@ class Row:
     versus: str = 'best'  # 'best': ratio to the best peer; 'value': the subject's own figure; else the name of what it is compared with
     subject: str = SUBJECT
     rivals: tuple = ()    # peers that are judged against; empty: all
+    worst: bool = False   # the figure is the largest of the rounds, not their median
+    table: str = 'proxy'  # or 'cache': which table of the README it stands in
     rounds: dict = field(default_factory=dict)
     left_out: dict = field(default_factory=dict)
     notes: dict = field(default_factory=dict)
@@ -49,11 +51,13 @@ def in_turns(bench, row, gateways, sample, fault=lambda gateway: None):
     return interleaved(row, gateways, bench.settings.rounds * bench.settings.seconds, sample, fault)
 
 
-def per_request(gateway, drive):
-    """CPU microseconds per answered request while `drive` runs; None when next to nothing was answered."""
-    before = cpu_microseconds(gateway.pid)
+def per_request(gateway, drive, pids=()):
+    """CPU microseconds per answered request while `drive` runs, of the gateway or of these processes; None when next to nothing was
+    answered."""
+    pids = pids or (gateway.pid,)
+    before = sum(map(cpu_microseconds, pids))
     load = drive()
-    spent = cpu_microseconds(gateway.pid) - before
+    spent = sum(map(cpu_microseconds, pids)) - before
     if load.answered < 100:
         return None
     return dict(value=spent / load.answered, answered=load.answered, failed=load.failed, p50=load.p50, p99=load.p99)

@@ -1,0 +1,140 @@
+"""The works of the response cache: hits beside the caches of nginx, HAProxy and Varnish, hits that another node answers, and a crowd that
+asks for one cold key. They are rows as those of works.py are, in a table of their own."""
+import time
+from collections import namedtuple
+
+from gateways import Failure
+from works import SUBJECT, Row, in_turns, per_request
+
+CACHES = {SUBJECT: (SUBJECT,), 'nginx': ('nginx', 'nginx-sendfile'), 'haproxy': ('haproxy',), 'varnish': ('varnish',)}
+STORING_SECONDS = 2
+URLS_TRIED = 256    # with two nodes the chance that one of them owns none is 2^-256
+CROWD = 1000
+HEAD_WAITS = 0, 100  # milliseconds; after the longer one the whole crowd stands waiting
+
+Way = namedtuple('Way', 'name gateway pids')  # one of several ways to a response, and the processes that it costs
+
+
+def hits(bench, row, path, length, more=()):
+    """CPU per hit, each gateway asked for one URL that it has stored. A request that reaches the origin under way counts as failed."""
+    kinds = [kind for name in bench.caches() for kind in CACHES.get(name, (name,))]
+    kinds += [kind for kind, needs in more if needs in kinds]
+
+    def fault(gateway):
+        wrong = gateway.fault(path, length) or not_stored(bench.house, gateway, path)
+        if not wrong:
+            bench.client.wrk(gateway.url(path), 1)  # warms pools and branch predictors
+        return wrong
+
+    def sample(gateway):
+        before = bench.house.fetches()
+        cost = per_request(gateway, lambda: bench.client.wrk(gateway.url(path), 1))
+        return cost and dict(cost, failed=cost['failed'] + bench.house.fetches() - before)
+    return in_turns(bench, row, [bench.cache(kind) for kind in kinds], sample, fault)
+
+
+def not_stored(house, gateway, path):
+    """None once the gateway answers without a request to the origin, twice in a row, else what is wrong."""
+    deadline = time.monotonic() + STORING_SECONDS
+    while True:
+        before = house.fetches()
+        gateway.ask(path)
+        gateway.ask(path)
+        if house.fetches() == before:
+            return None
+        if time.monotonic() > deadline:
+            return 'does not answer from its cache'
+
+
+def small(bench):
+    row = Row('hit1k', 'hit from RAM, 1 KiB, 64 keep-alive connections', 'us CPU', 0.75, table='cache')
+    yield hits(bench, row, '/1k/7', 1024)
+
+
+def large(bench):
+    row = Row('hit64k', 'hit from RAM, 64 KiB', 'us CPU', 0.90, table='cache')
+    yield hits(bench, row, '/64k/7', 65536, more=[('haproxy-big', 'haproxy')])
+
+
+def own_nodes(bench, count):
+    if SUBJECT in bench.settings.attached:
+        raise Failure(f'peerhit and collapse start {SUBJECT} themselves; leave it out of --attach')
+    return bench.house.cluster(count) if SUBJECT in bench.names else []
+
+
+def judged_requests(node):
+    """Requests that this node's cache has judged: those for keys of its own, whichever node they came in at."""
+    lines = node.ask('/metrics', node.admin).splitlines()
+    return int(sum(float(line.split()[-1]) for line in lines if line.startswith('tidegate_cache_requests_total')))
+
+
+def owned(node, asked):
+    """A path that `node` owns: the one whose request at `asked` moves its counter."""
+    for i in range(URLS_TRIED):
+        before = judged_requests(node)
+        asked.ask(f'/1k/{i}')
+        if judged_requests(node) > before:
+            return f'/1k/{i}'
+    raise Failure(f'{node.name} owns none of {URLS_TRIED} URLs: do the nodes divide them?')
+
+
+def at_another_node(bench):
+    row = Row('peerhit', 'hit that another node owns, 1 KiB, 64 connections: both nodes', 'us CPU', 3.0, f'{SUBJECT}-owner', table='cache')
+    nodes = own_nodes(bench, 2)
+    if not nodes:
+        return
+    asked, owner = nodes
+    path = owned(owner, asked)
+    ways = [Way(SUBJECT, asked, (asked.pid, owner.pid)), Way(f'{SUBJECT}-owner', owner, (owner.pid,))]
+
+    def fault(way):
+        wrong = not_stored(bench.house, way.gateway, path)
+        if not wrong:
+            bench.client.wrk(way.gateway.url(path), 1)
+        return wrong
+
+    def sample(way):
+        """What the asked node answered by itself, or the origin, was no hit of the owner's and counts as failed."""
+        fetched, judged = bench.house.fetches(), judged_requests(owner)
+        cost = per_request(way.gateway, lambda: bench.client.wrk(way.gateway.url(path), 1), way.pids)
+        fetched, judged = bench.house.fetches() - fetched, judged_requests(owner) - judged
+        return cost and dict(cost, failed=cost['failed'] + fetched + max(0, cost['answered'] - judged))
+    yield in_turns(bench, row, ways, sample, fault)
+
+
+def collapse(bench):
+    """A crowd at three nodes, once a round, for a key that nobody has asked for before."""
+    nodes = own_nodes(bench, 3)
+    for wait in HEAD_WAITS if nodes else ():
+        title = f'{CROWD:,} at once for a cold key, three nodes, head ' + (f'after {wait} ms' if wait else 'at once')
+        rows = [Row('collapse', f'{title}: {what}', unit, bar, 'value', worst=worst, table='cache') for what, unit, bar, worst in (
+            ('origin fetches', 'count', 1, True), ('last first byte after the first', 'ms', 50, True), ('median', 'ms', 10, False))]
+        for row in rows:
+            row.rounds[SUBJECT] = []
+        for i in range(bench.settings.rounds):
+            samples, silent = [None] * len(rows), None
+            try:
+                samples = crowd(bench, nodes, f'/slow/{wait}/{i}')
+            except Failure as error:  # a node that answers nobody any more is a result
+                silent = str(error)
+            for row, sample in zip(rows, samples):
+                row.rounds[SUBJECT].append(sample)
+                if silent:
+                    row.notes[SUBJECT] = silent
+        yield from rows
+
+
+def crowd(bench, nodes, path):
+    """Three samples: the origin's fetches, the last first byte, and the median of the first bytes."""
+    for node in nodes:
+        node.ask('/1k/7')  # what the crowd asks for before: stored, it costs the origin nothing
+    before = bench.house.fetches('/slow')
+    got = bench.client.crowd(path, CROWD, [node.plain for node in nodes])
+    fetched = bench.house.fetches('/slow') - before
+    if not got:
+        return [None] * 3
+    failed = got.failed + (fetched == 0)
+    return [dict(value=value, answered=got.whole, failed=failed, sent=got.sent, body=got.body) for value in (fetched, got.last, got.median)]
+
+
+CACHE_WORKS = {'hit1k': small, 'hit64k': large, 'peerhit': at_another_node, 'collapse': collapse}
