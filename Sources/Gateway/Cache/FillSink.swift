@@ -189,7 +189,11 @@ final class FillSink: ResponseSink {
     // Stored first: whoever comes when the fill has ended finds it.
     if isStoring, !fill.isExpired, let head {
       let pieces = fill.pieces + (last.map { [$0] } ?? [])
-      if head.status == 206 { service.storePart(key, head, pieces, since: purgePosition) } else { service.store(key, head, pieces, since: purgePosition) }
+      if head.status == 206 {
+        service.storePart(key, head, pieces, since: purgePosition)
+      } else {
+        service.store(key, head, pieces, since: purgePosition)
+      }
       // It may have been overtaken while it was stored.
       if fill.isExpired { service.remove(key) }
     }
