@@ -162,14 +162,14 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   @inline(never)
   private func decideForPeer(_ request: RequestView) -> Step {
     let fields = HeadFields(head: request.wholeHead)
-    guard let cache, let question = PeerQuestion(fields), question.to == cache.placement?.me, question.definitions == definitions,
-      request.isPlain
-    else {
+    guard let cache, let question = PeerQuestion(fields), question.to == cache.placement?.me, request.isPlain else {
       return .fault(.misdirected)
     }
+    // What is stale is so whatever else the asking node serves.
     if request.method.text == PeerQuestion.staleMethod {
       return cache.heardStale(fields) ? .answer(UnsafePointer(done)) : .fault(.malformed)
     }
+    if question.definitions != definitions { return .fault(.misdirected) }
     return decideForClient(request, question)
   }
 
