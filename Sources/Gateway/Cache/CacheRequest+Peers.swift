@@ -27,6 +27,9 @@ extension CacheRequest {
     sink.fetch = worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink)
     if sink.fetch == nil { return pass(reason) }
     sink.watch(worker)
+    // Nobody else waits for this answer. In a turn of its own, since it may be the answer itself that has ended the request.
+    let (worker, fetch) = (worker, sink.fetch)
+    reply.whenGone { worker.after(1) { if let fetch { worker.cancel(fetch) } } }
   }
 }
 

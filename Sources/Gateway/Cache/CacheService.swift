@@ -1,7 +1,6 @@
 // The response cache of this node as requests meet it: the tiers, the fills under way, and the counts. One for the whole process; it
 // outlives every snapshot, so that a reload keeps what is stored.
 import Cache
-import Dispatch
 import Glibc
 import Proxy
 import Runtime
@@ -28,8 +27,6 @@ public struct CacheOptions: Sendable, Equatable {
 public final class CacheService: @unchecked Sendable {
   public let memory: MemoryTier
   let fills = FillTable()
-  /// Where the tiers are walked, a stretch at a time.
-  private let sweeper = DispatchQueue(label: "cache", qos: .utility)
   public let purges: PurgeQueue
   /// Tells the other nodes of purges; set before the workers run.
   public weak var spreader: (any PurgeSpreader)?
@@ -59,7 +56,7 @@ public final class CacheService: @unchecked Sendable {
 
   public func place(on placement: CachePlacement?) {
     placed.withLock { $0 = placement }
-    if placement != nil { sweeper.async { [weak self] in self?.dropWhatMoved() } }
+    if placement != nil { purges.after { [weak self] in self?.dropWhatMoved() } }
   }
 
   /// What other nodes have now is dropped here: nobody would tell this one that it has become stale.

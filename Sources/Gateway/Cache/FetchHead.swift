@@ -7,7 +7,9 @@ enum FetchHead {
   ///   - request: the leader's head.
   ///   - stored: what is to be validated.
   static func make(_ request: HeadFields, validating stored: HeadFields?) -> [UInt8] {
-    var text = Array(request.startLine) + [13, 10]
+    // What is kept comes of a GET, whoever asks: the answer to a HEAD has no body that could be.
+    let isHead = request.startLine.starts(with: Array("HEAD ".utf8))
+    var text = (isHead ? Array("GET".utf8) + request.startLine.dropFirst(4) : Array(request.startLine)) + [13, 10]
     for i in 0..<request.count where !isForOneCopy(request.name(i)) {
       text += request.name(i)
       text += [0x3a, 0x20]

@@ -21,9 +21,8 @@ struct PeerQuestion: Equatable {
 
   /// `1 <to> <definitions> <scheme> <port> <client>`
   var line: [UInt8] {
-    Array(
-      "Tidegate-Peer: 1 \(String(to, radix: 16)) \(String(definitions, radix: 16)) \(isSecure ? "https" : "http") \(listenerPort) \(client)\r\n"
-        .utf8)
+    let (node, hash) = (String(to, radix: 16), String(definitions, radix: 16))
+    return Array("Tidegate-Peer: 1 \(node) \(hash) \(isSecure ? "https" : "http") \(listenerPort) \(client)\r\n".utf8)
   }
 
   init(to: UInt64, definitions: UInt64, client: SocketAddress, isSecure: Bool, listenerPort: UInt16) {

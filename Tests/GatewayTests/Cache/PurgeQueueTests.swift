@@ -23,7 +23,7 @@ import Testing
   }
 
   private func store(_ path: String, _ head: Fill.Head, since position: UInt64? = nil) {
-    guard case .lead(let fill) = service.fills.join(key(path)) else { return }
+    guard case .lead(let fill) = service.fills.join(key(path), of: key(path)) else { return }
     _ = Array("body".utf8).withUnsafeBytes { fill.append($0) }
     service.store(key(path), head, fill.pieces, since: position ?? service.purgePosition)
     service.fills.end(fill)
@@ -111,12 +111,12 @@ import Testing
 
   @Test func nobodyFollowsAFillThatAPurgeHasOvertaken() throws {
     func lead(_ path: String, _ head: Fill.Head? = nil) throws -> Fill {
-      guard case .lead(let fill) = service.fills.join(key(path)) else { throw Unexpected() }
+      guard case .lead(let fill) = service.fills.join(key(path), of: key(path)) else { throw Unexpected() }
       if let head { fill.begin(head) }
       return fill
     }
     func isFollowed(_ path: String, _ fill: Fill) -> Bool {
-      guard case .follow(let same) = service.fills.join(key(path)) else { return false }
+      guard case .follow(let same) = service.fills.join(key(path), of: key(path)) else { return false }
       return same === fill
     }
     let (early, one, two) = (try lead("/early"), try lead("/one", head("Cache-Tag: one\r\n")), try lead("/two", head("Cache-Tag: two\r\n")))
