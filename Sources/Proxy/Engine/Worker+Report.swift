@@ -132,7 +132,10 @@ extension Worker {
     var report = WorkerReport(connections: downstreamCount, exchanges: exchanges.inUse, bufferBytes: pool.lentBytes)
     guard let live else { return report }
     report.revision = live.pointee.snapshot._withUnsafeGuaranteedRef { $0.revision }
-    for i in 0..<live.pointee.poolCount { report.upstreams.append(live.pointee.pools[i].report(now: now)) }
+    // The other nodes are no upstream that anybody configured.
+    for i in 0..<live.pointee.poolCount where !live.pointee.pools[i].pointee.options.isOfPeers {
+      report.upstreams.append(live.pointee.pools[i].report(now: now))
+    }
     return report
   }
 }
