@@ -26,6 +26,8 @@ extension CacheRequest {
     let sink = OwnerSink(self, endpoint: endpoint)
     sink.fetch = worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink)
     if sink.fetch == nil { return pass(reason) }
+    // It may have failed at once: then the request is already on its way elsewhere.
+    if sink.isAnswered { return }
     sink.watch(worker)
     // Nobody else waits for this answer. In a turn of its own, since it may be the answer itself that has ended the request.
     let (worker, fetch) = (worker, sink.fetch)

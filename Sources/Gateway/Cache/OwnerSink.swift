@@ -8,7 +8,7 @@ import Runtime
 final class OwnerSink: ResponseSink {
   private let request: CacheRequest
   private let endpoint: UInt64
-  private var isAnswered = false
+  private(set) var isAnswered = false
   var fetch: Fetch?
 
   init(_ request: CacheRequest, endpoint: UInt64) {

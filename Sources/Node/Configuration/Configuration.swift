@@ -13,7 +13,6 @@ public struct Configuration: Sendable, Equatable {
   /// In the order of the document; names are unique.
   public let upstreams: [Upstream]
   public let apis: [API]
-  /// Not in effect yet.
   public let cache: CacheSizes
   /// Not in effect yet.
   public let throttle: Throttle?
@@ -114,7 +113,7 @@ public struct Configuration: Sendable, Equatable {
     public var via: Bool
   }
 
-  /// Not in effect yet. Bytes; nil where the document says nothing.
+  /// Bytes that the tiers of the response cache may take; the disk's is not in effect yet, nil where the document says nothing.
   public struct CacheSizes: Sendable, Equatable {
     public var ramBytes: Int
     public var diskBytes: Int?
