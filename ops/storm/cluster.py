@@ -1,6 +1,7 @@
 """The storm's nodes: started, killed, frozen and asked what they think of each other. Each says how often it was hurt (`lives`), so that a client can
 tell whether it was while it waited."""
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -42,7 +43,8 @@ class Node:
     def kill(self):
         if self.child:
             self.hurt()
-            os.killpg(self.child.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)
             self.child.wait()
         self.child = None
 

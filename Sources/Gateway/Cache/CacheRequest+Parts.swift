@@ -68,6 +68,7 @@ extension CacheService {
     kept.text = ByteRanges.partialHead(HeadFields(head: whole), part.range, completeLength: part.completeLength)
     let tags = CacheTags.hashes(fields)
     purges.gate.pass(key, tags, since: position) { insert(CacheService.partKey(key), kept, body, tags) }
+    dropIfMoved(key)
   }
 
   private func peekPart(_ key: [UInt8]) -> CachedResponse? {
