@@ -22,13 +22,28 @@ class Node:
         self.host, self.gossip = network.host(number), f"{network.host(number)}:{gossip}"
         self.path, self.log = folder / f"{self.name}.json", folder / f"{self.name}.log"
         seed = f"{network.host(0)}:{network.ports[0][0]}"
-        self.path.write_text(json.dumps({
+        self.settings = {
             "node": {"name": self.name, "workers": 2, "data": str(folder / self.name), "drain": "10s"},
             "cluster": {"listen": self.gossip, "seeds": [seed] if number else [], "keys": [key]},
             "listeners": [{"address": f"{self.host}:{self.port}"}], "admin": {"listen": f"{self.host}:{self.admin}", "token": TOKEN},
             "upstreams": {"origin": {"endpoints": [origin]}}, "cache": cache,
-            "apis": [{"name": "storm", "protocol": "http", "hosts": ["*"], "cache": {}, "routes": {"$default": {"upstream": "origin"}}}]}))
+            "apis": [{"name": "storm", "protocol": "http", "hosts": ["*"], "cache": {}, "routes": {"$default": {"upstream": "origin"}}}]}
+        self.write()
         self.child, self.is_up, self.lives = None, False, 0
+
+    def write(self):
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps(self.settings))
+        fresh.rename(self.path)
+
+    def define(self, is_other):
+        """Has it serve other definitions than the rest, or the same again."""
+        routes = self.settings["apis"][0]["routes"]
+        routes.pop("GET /other", None)
+        if is_other:
+            routes["GET /other"] = {"upstream": "origin"}
+        self.write()
+        return self.ask("/reload", {}) is not None
 
     def start(self):
         with open(self.log, "ab") as log:

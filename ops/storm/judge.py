@@ -121,9 +121,15 @@ class Judge:
         age = answer.began - int(made) / 1e9 - CLOCKS_SECONDS
         if "no-cache" in ask.fields.get("Cache-Control", "") and "collapsed" not in status and age > 0:
             return f"made {age:.3f} s before its request, which has no-cache"
-        if age <= kind.fresh + kind.revalidated:
+        wish, _, seconds = ask.fields.get("Cache-Control", "").partition("=")
+        # Who came while it was fetched takes what was fetched.
+        limit = {"max-age": float(seconds or 0), "min-fresh": kind.fresh - float(seconds or 0)}.get(wish)
+        if limit is not None and age > limit and "collapsed" not in status:
+            return f"{age:.3f} s old for a request with {wish}={seconds}"
+        more = float(seconds) if wish == "max-stale" else 0
+        if age <= kind.fresh + max(kind.revalidated, more):
             return None
-        if age > kind.fresh + max(kind.revalidated, kind.on_error):
+        if age > kind.fresh + max(kind.revalidated, kind.on_error, more):
             return f"{age:.3f} s old"
         # stale-if-error: there was an error.
         return None if self.faults(ask.path, answer.began, answer.ended) else f"{age:.3f} s old, and the origin did not fail"

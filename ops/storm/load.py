@@ -59,8 +59,8 @@ class Ask:
                 self.fields["If-Range"] = tag
         elif dice < 0.27:
             self.fields["Cache-Control"] = "no-cache"
-        elif dice < 0.28:
-            self.fields["Cache-Control"] = "only-if-cached"
+        elif dice < 0.30:
+            self.fields["Cache-Control"] = rng.choice(("only-if-cached", "max-age=1", "max-stale=2", "min-fresh=1"))
 
     def seen(self, tag):
         if len(Ask.tags) > SEEN_MAX:
@@ -131,16 +131,19 @@ class Load:
     def change(self, client, path, rng):
         """An unsafe request: from its answer on, nobody sees what was before."""
         calm = self.calm()
+        also = f"/long/{self.paths.number('long', rng)}" if rng.random() < 0.2 else None
         try:
-            answer = client.ask(rng.choice(self.nodes), rng.choice(("POST", "PUT", "DELETE")), path)
+            answer = client.ask(rng.choice(self.nodes), rng.choice(("POST", "PUT", "DELETE")), path, [("X-Also", also)] if also else ())
         except Broken:
             return self.judge.counted("changes without an answer")
         version = answer.get("x-version")
         if answer.status != 200 or not version:
             return self.judge.counted("changes that failed")
-        if calm is None or calm != self.calm():
-            self.judge.raise_later(path, int(version))
-        else:
-            is_quick = answer.ended - answer.began < QUICK_SECONDS
-            self.judge.raise_floor(path, int(version), time.monotonic() + (0 if is_quick else LATE_SECONDS))
+        changed = [(path, int(version))] + ([(also, int(answer.get("x-also-version")))] if also else [])
+        at = time.monotonic() + (0 if answer.ended - answer.began < QUICK_SECONDS else LATE_SECONDS)
+        for one, version in changed:
+            if calm is None or calm != self.calm():
+                self.judge.raise_later(one, version)
+            else:
+                self.judge.raise_floor(one, version, at)
         return self.judge.counted("changes")

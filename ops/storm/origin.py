@@ -22,6 +22,7 @@ import content  # noqa: E402
 
 REMEMBERED = 400    # answers of one path
 HEAD_MAX = 65536
+PAUSE_SECONDS = 3.5    # that an answer takes at most
 FAULTS = ("503", "503", "close", "break", "break", "slow", "slow", "trickle", "trickle")
 
 
@@ -115,15 +116,19 @@ class Origin:
             self.answers += 1
             fault = self.choose_fault(path, method)
             is_change = method not in ("GET", "HEAD") and fault is None
+            also = request.fields.get("x-also")
             if is_change:
-                self.bumps[path] += 1
+                for changed in {path, also or path}:
+                    self.bumps[changed] += 1
             # The version and the time of what is said are of one moment.
             now = time.monotonic_ns()
             version = self.version(path, now / 1e9)
             said = dict(at=now / 1e9, until=None, method=method, status=None, version=version, fault=fault, asked={
                 n: request.fields[n] for n in ("if-none-match", "range", "if-range", "accept-language", "via") if n in request.fields})
             self.said[path].append(said)
-            pause = self.random.uniform(0.05, 0.6)
+            pause = self.random.uniform(0.05, PAUSE_SECONDS)
+            if is_change and also:
+                said["also"] = self.version(also, now / 1e9)
         try:
             return self.say(connection, request, fault, is_change, now, version, said, pause)
         finally:
@@ -140,6 +145,8 @@ class Origin:
             return True
         if is_change:
             said["status"] = 200
+            if "also" in said:    # what it names is stale too (RFC 9111 §4.4)
+                fields += [("Content-Location", request.fields["x-also"]), ("X-Also-Version", said["also"])]
             connection.sendall(text(200, [*fields, ("X-Version", version), ("Content-Length", 0)]))
             return True
         variant, more = self.terms(request)
@@ -162,7 +169,7 @@ class Origin:
         is_chunked = content.is_chunked(path) and not part
         fields.append(("Transfer-Encoding", "chunked") if is_chunked else ("Content-Length", len(body)))
         if fault == "slow":
-            time.sleep(pause)
+            time.sleep(pause / 4)
         connection.sendall(text(status, fields))
         if request.method == "HEAD":
             return True
@@ -227,7 +234,7 @@ def send(connection, body, is_chunked, fault, pause):
             piece = b"%x\r\n" % len(piece) + piece + b"\r\n"
         connection.sendall(piece)
         if fault == "trickle":
-            time.sleep(pause / 4)
+            time.sleep(pause / count)
     if fault == "break":
         return False
     if is_chunked:

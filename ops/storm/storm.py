@@ -15,7 +15,7 @@ from judge import Judge  # noqa: E402
 from load import Load  # noqa: E402
 from network import open_network  # noqa: E402
 
-BLOWS = ("kill", "kill", "freeze", "freeze", "crash", "drain", "two", "part", "part", "deaf", "origin")
+BLOWS = ("kill", "kill", "freeze", "freeze", "crash", "drain", "two", "part", "part", "deaf", "define", "origin")
 AGREED_SECONDS = 1.0      # what placement may take to follow
 GRACE_SECONDS = 5.0       # after which a node that came back knows what it is to be told
 WARM_SECONDS = 2.0
@@ -77,7 +77,7 @@ class Storm:
         nodes = [self.cluster.nodes[i] for i in victims]
         names = " and ".join(n.name for n in nodes)
         others = [i for i in range(len(self.cluster.nodes)) if i not in victims]
-        if blow != "origin":
+        if blow not in ("origin", "define"):
             self.disturb()
         if blow in ("kill", "two"):
             self.say(f"{names}: killed")
@@ -111,6 +111,13 @@ class Storm:
             time.sleep(seconds)
             self.say(f"{names}: healed")
             self.network.heal()
+        elif blow == "define":
+            self.say(f"{names}: serves other definitions")
+            is_done = nodes[0].define(True)
+            time.sleep(seconds)
+            self.say(f"{names}: serves the same again")
+            if not (nodes[0].define(False) and is_done):
+                self.fault(f"{names} did not reload")
         else:
             self.say(f"the origin fails for {seconds / 3:.1f} s")
             self.judge.tell("fail", {"seconds": seconds / 3})
