@@ -1,5 +1,5 @@
-"""The works of what a cache keeps: how fast what is purged is gone everywhere, hits from disk beside nginx's, and how soon a node serves from its disk
-after a restart. Rows of the cache's table, as those of works_cache.py are."""
+"""The works of what a cache keeps: how fast what is purged is gone everywhere, hits from disk beside nginx's, and how soon a node serves
+from its disk after a restart. Rows of the cache's table, as those of works_cache.py are."""
 import http.client
 import json
 import os
@@ -50,8 +50,8 @@ def purge(bench):
     nodes = own_nodes(bench, PURGE_NODES)
     if not nodes:
         return
-    applied = Row('purge', f'purge by tag, {PURGE_NODES} nodes, {PURGE_NODES * PURGE_RATE:,} requests/s: p99 until all have applied it', 'ms', 250,
-                  'value', worst=True, table='cache')
+    applied = Row('purge', f'purge by tag, {PURGE_NODES} nodes, {PURGE_NODES * PURGE_RATE:,} requests/s: p99 until all have applied it', 'ms',
+                  250, 'value', worst=True, table='cache')
     hits = Row('purge', 'hits on what was purged', 'count', 0, 'value', worst=True, table='cache')
     rng = random.Random(1)
     listeners, admins = [Asker(n.plain) for n in nodes], [Asker(n.admin) for n in nodes]
@@ -81,7 +81,7 @@ def disk_hit(bench):
     """A set many times the RAM tier, asked for at a fixed rate and in an order of its own by each connection. Once with the files in the
     machine's page cache, as they are when they have just been written, once with every file let go of before each sample."""
     kinds = [kind for kind in ('tidegate', 'nginx', 'nginx-sendfile') if kind in (SUBJECT, *bench.names)]
-    gateways = [bench.house.start(kind, f'{kind}-disk' if kind != SUBJECT else kind, cached=True, disk=(DISK_RAM, '1GiB')) for kind in kinds]
+    gateways = [bench.house.start(kind, cached=True, disk=(DISK_RAM, '1GiB')) for kind in kinds]
     paths = [f'/noise/{i}' for i in range(DISK_OBJECTS)]
     filled = {gateway.name: fill(gateway, paths) for gateway in gateways}
     for is_cold in (False, True):
@@ -96,7 +96,10 @@ def disk_hit(bench):
             load = bench.client.paced_over(gateway.plain, paths, DISK_RATE, DISK_CONNECTIONS, bench.settings.seconds)
             missed = bench.house.fetches() - before
             return load.answered and dict(value=load.p99, answered=load.answered, failed=load.failed + missed, p50=load.p50)
-        yield interleaved(row, gateways, bench.settings.rounds, sample, lambda gateway: filled[gateway.name] or not_kept(bench, gateway, paths))
+
+        def fault(gateway):
+            return filled[gateway.name] or not_kept(bench, gateway, paths)
+        yield interleaved(row, gateways, bench.settings.rounds, sample, fault)
 
 
 def fill(gateway, paths):
@@ -141,7 +144,8 @@ def restart(bench):
     nodes = own_nodes(bench, 2, 'cache: { ram: 16MiB, disk: 2GiB }')
     if not nodes:
         return
-    row = Row('restart', 'restart with 1 GiB on disk and a live peer: first hit from disk after', 's', 2.0, 'value', worst=True, table='cache')
+    title = 'restart with 1 GiB on disk and a live peer: first hit from disk after'
+    row = Row('restart', title, 's', 2.0, 'value', worst=True, table='cache')
     row.rounds[SUBJECT] = []
     node = nodes[0]
     paths = [f'/noise/{i}' for i in range(RESTART_OBJECTS * 2)]

@@ -1,5 +1,5 @@
-"""The cache under load while nodes and origin are hurt (ops/storm): short storms over three and five nodes; and whether the storm's judge sees what
-it is there to see, told of answers that nobody may give."""
+"""The cache under load while nodes and origin are hurt (ops/storm): short storms over three and five nodes; and whether the storm's judge
+sees what it is there to see, told of answers that nobody may give."""
 import contextlib
 import io
 import random
@@ -44,7 +44,8 @@ class TheJudge(unittest.TestCase):
     def answer(self, path, version=1, variant="", age=0.0, status=200, body=None, **fields):
         now = time.monotonic()
         whole = content.body(path, version, variant)
-        head = {"etag": content.etag(path, version, variant), "x-made": str(int((now - age) * 1e9)), **{n.replace("_", "-"): v for n, v in fields.items()}}
+        head = {"etag": content.etag(path, version, variant), "x-made": str(int((now - age) * 1e9))}
+        head |= {n.replace("_", "-"): v for n, v in fields.items()}
         return Answer(status, head, whole if body is None else body, NODE, now)
 
     def verdict(self, ask, answer):
@@ -56,7 +57,8 @@ class TheJudge(unittest.TestCase):
         for ask, answer in (
                 (self.ask(long), self.answer(long, age=1000)),
                 (self.ask(long, "HEAD"), self.answer(long, body=b"", content_length=str(len(whole)))),
-                (self.ask(long, Range="bytes=5-9"), self.answer(long, status=206, body=whole[5:10], content_range=f"bytes 5-9/{len(whole)}")),
+                (self.ask(long, Range="bytes=5-9"),
+                 self.answer(long, status=206, body=whole[5:10], content_range=f"bytes 5-9/{len(whole)}")),
                 (self.ask(long, If_None_Match=content.etag(long, 1, "")), self.answer(long, status=304, body=b"")),
                 (self.ask("/vary/1", variant="de"), self.answer("/vary/1", variant="de")),
                 (self.ask("/short/1"), self.answer("/short/1", age=1.5)),
@@ -114,8 +116,8 @@ class Storms(unittest.TestCase):
     def run_storm(self, nodes, rounds, seed):
         # In a process of its own, since it moves itself into another network.
         done = subprocess.run(
-            [sys.executable, "-B", ROOT / "ops/chaos", "cache", "--binary", binary(), "--nodes", str(nodes), "--rounds", str(rounds), "--seed",
-             str(seed), "--clients", "8"], capture_output=True, text=True)
+            [sys.executable, "-B", ROOT / "ops/chaos", "cache", "--binary", binary(), "--nodes", str(nodes), "--rounds", str(rounds),
+             "--seed", str(seed), "--clients", "8"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout[-20000:] + done.stderr[-4000:])
 
     def test_three_nodes(self):

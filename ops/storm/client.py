@@ -1,5 +1,6 @@
-"""One client of the storm: keeps connections open to all nodes, sends a request and reads its answer by hand, so that every way in which an answer can
-fail to come is told apart. As behind DNS, an idempotent request whose connection broke, or whose answer broke off, is tried at another node."""
+"""One client of the storm: keeps connections open to all nodes, sends a request and reads its answer by hand, so that every way in which an
+answer can fail to come is told apart. As behind DNS, an idempotent request whose connection broke, or whose answer broke off, is tried
+at another node."""
 import socket
 import time
 

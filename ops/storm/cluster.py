@@ -1,5 +1,5 @@
-"""The storm's nodes: started, killed, frozen and asked what they think of each other. Each says how often it was hurt (`lives`), so that a client can
-tell whether it was while it waited."""
+"""The storm's nodes: started, killed, frozen and asked what they think of each other. Each says how often it was hurt (`lives`), so that a
+client can tell whether it was while it waited."""
 import base64
 import contextlib
 import json
@@ -48,8 +48,8 @@ class Node:
     def start(self):
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
-                self.network.command(self.number, [str(self.binary), "run", "--config", str(self.path)]), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True)
+                self.network.command(self.number, [str(self.binary), "run", "--config", str(self.path)]), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True)
         self.is_up = True
 
     def hurt(self):

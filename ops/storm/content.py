@@ -1,5 +1,5 @@
-"""What the storm's origin says, as a function of path and version: origin and judge make every body anew from its stamp, so that a body that is
-not exactly one that the origin sent, byte for byte and at its place, is seen. Kinds of content differ in how they may be cached."""
+"""What the storm's origin says, as a function of path and version: origin and judge make every body anew from its stamp, so that a body
+that is not exactly one that the origin sent, byte for byte and at its place, is seen. Kinds of content differ in how they may be cached."""
 import functools
 import hashlib
 from collections import namedtuple

@@ -1,6 +1,6 @@
-"""Whether an answer is one that the cache may give: whole and exactly what the origin said, for this request, no staler than its rules allow, and
-not older than what is known to have been changed or purged. Every rule is a function of the answer, of when its request began, and of what
-the origin stamped on it; what the rules go by is said in docs/cache.md, "How it is tested"."""
+"""Whether an answer is one that the cache may give: whole and exactly what the origin said, for this request, no staler than its rules
+allow, and not older than what is known to have been changed or purged. Every rule is a function of the answer, of when its request
+began, and of what the origin stamped on it; what the rules go by is said in docs/cache.md, "How it is tested"."""
 import json
 import threading
 import time
@@ -104,7 +104,9 @@ class Judge:
             length = answer.get("content-length")
             return None if length in (None, str(len(whole))) else f"a length of {length} for {len(whole)} bytes"
         if answer.status == 200:
-            return None if answer.body == whole else f"a wrong body of {len(answer.body)} bytes instead of {len(whole)}{differs(answer.body, whole)}"
+            if answer.body == whole:
+                return None
+            return f"a wrong body of {len(answer.body)} bytes instead of {len(whole)}{differs(answer.body, whole)}"
         first, end = ask.part(len(whole))
         if answer.get("content-range") != f"bytes {first}-{end - 1}/{len(whole)}":
             return f"the part {answer.get('content-range')} instead of {first}-{end - 1}/{len(whole)}"
@@ -124,7 +126,7 @@ class Judge:
         wish, _, seconds = ask.fields.get("Cache-Control", "").partition("=")
         # Who came while it was fetched takes what was fetched.
         limit = {"max-age": float(seconds or 0), "min-fresh": kind.fresh - float(seconds or 0)}.get(wish)
-        if limit is not None and age > limit and "collapsed" not in status:
+        if limit is not None and int(age) > limit and "collapsed" not in status:    # ages are whole seconds (RFC 9111 §5.1)
             return f"{age:.3f} s old for a request with {wish}={seconds}"
         more = float(seconds) if wish == "max-stale" else 0
         if age <= kind.fresh + max(kind.revalidated, more):
@@ -149,7 +151,8 @@ class Judge:
         """No node answered: each try is a `Broken`."""
         for one in tries:
             if not one.is_nodes_fault and not self.faults(ask.path, one.began, one.ended):
-                told = "; ".join(f"{t.node.name} after {t.ended - t.began:.3f} s: {t}{' (it was hurt)' if t.is_nodes_fault else ''}" for t in tries)
+                told = "; ".join(
+                    f"{t.node.name} after {t.ended - t.began:.3f} s: {t}{' (it was hurt)' if t.is_nodes_fault else ''}" for t in tries)
                 return self.violated(f"no answer that a live node could have given: {told}", ask, None)
         return self.counted("broken with the origin")
 

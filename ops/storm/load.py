@@ -1,5 +1,5 @@
-"""What the storm's clients ask for: requests of all kinds for paths by a Zipf law, drawn from a seed, with changes by unsafe requests among them; each
-client is a thread with connections of its own."""
+"""What the storm's clients ask for: requests of all kinds for paths by a Zipf law, drawn from a seed, with changes by unsafe requests among
+them; each client is a thread with connections of its own."""
 import bisect
 import itertools
 import random
@@ -80,7 +80,8 @@ class Load:
     def __init__(self, seed, nodes, judge, threads, calm):
         self.nodes, self.judge, self.calm = nodes, judge, calm
         self.paths, self.over = Paths(), threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(random.Random(f"client {seed} {i}"), i), daemon=True) for i in range(threads)]
+        self.threads = [
+            threading.Thread(target=self.run, args=(random.Random(f"client {seed} {i}"), i), daemon=True) for i in range(threads)]
         self.broken = []
 
     def start(self):

@@ -1,7 +1,7 @@
-"""Where the storm's nodes live. As root each has a network namespace of its own at a bridge in a further one, which is the storm's: then a part of
-them can be cut off from the others, datagrams and connections alike, while clients and the origin still reach all. Otherwise each has an
-address of its own on loopback, and there are no partitions. Nothing of the machine's network is touched, and the namespaces end with
-the processes in them."""
+"""Where the storm's nodes live. As root each has a network namespace of its own at a bridge in a further one, which is the storm's: then a
+part of them can be cut off from the others, datagrams and connections alike, while clients and the origin still reach all. Otherwise
+each has an address of its own on loopback, and there are no partitions. Nothing of the machine's network is touched, and the namespaces
+end with the processes in them."""
 import ctypes
 import os
 import shutil
@@ -63,8 +63,8 @@ class Namespaces:
         if ctypes.CDLL(None, use_errno=True).unshare(NEW_NETWORK) != 0:
             raise OSError("no network namespace")
         self.ports = [(7946, 8080, 9901)] * count
-        steps = [("link", "set", "lo", "up"), ("link", "add", "storm", "type", "bridge"), ("addr", "add", f"{self.origin}/24", "dev", "storm"),
-                 ("link", "set", "storm", "up")]
+        steps = [("link", "set", "lo", "up"), ("link", "add", "storm", "type", "bridge"),
+                 ("addr", "add", f"{self.origin}/24", "dev", "storm"), ("link", "set", "storm", "up")]
         is_made = all(quietly("ip", *step) for step in steps)
         for i in range(count):
             # A process that does nothing keeps the namespace while its node is down.

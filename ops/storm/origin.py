@@ -1,5 +1,5 @@
-"""The storm's origin, a process of its own: it stamps what it says with version and time, changes content by the clock and by unsafe requests, fails
-now and then by a seed, and keeps in mind what it said, so that whoever finds a wrong answer can ask.
+"""The storm's origin, a process of its own: it stamps what it says with version and time, changes content by the clock and by unsafe
+requests, fails now and then by a seed, and keeps in mind what it said, so that whoever finds a wrong answer can ask.
 
     origin.py HOST SEED      prints its port; ends with its standard input
 

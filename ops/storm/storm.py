@@ -1,5 +1,6 @@
-"""The cache's part of the chaos: a cluster of real nodes before an origin that stamps all it says, under load from clients that look at every byte,
-while a schedule that the seed decides hurts nodes and origin. Between the blows the nodes come to agree again; purges are made then, too."""
+"""The cache's part of the chaos: a cluster of real nodes before an origin that stamps all it says, under load from clients that look at
+every byte, while a schedule that the seed decides hurts nodes and origin. Between the blows the nodes come to agree again; purges are
+made then, too."""
 import pathlib
 import random
 import subprocess
@@ -46,7 +47,8 @@ class Storm:
         for _ in range(rounds):
             blow = rng.choice(blows)
             count = {"origin": 0, "two": 2, "part": rng.randrange(1, nodes // 2 + 1)}.get(blow, 1)
-            schedule.append((blow, sorted(rng.sample(range(nodes), count)), round(rng.uniform(0.3, 6.0), 1), round(rng.uniform(1.0, 4.0), 1)))
+            victims = sorted(rng.sample(range(nodes), count))
+            schedule.append((blow, victims, round(rng.uniform(0.3, 6.0), 1), round(rng.uniform(1.0, 4.0), 1)))
         return schedule
 
     def say(self, text):
@@ -165,7 +167,8 @@ class Storm:
         for node in self.cluster.nodes:
             node.start()
         self.settle()
-        self.say(f"{len(self.cluster.nodes)} nodes started, seed {self.seed}" + ("" if self.network.can_part else "; no partitions: they need root"))
+        without = "" if self.network.can_part else "; no partitions: they need root, ip, nsenter and iptables"
+        self.say(f"{len(self.cluster.nodes)} nodes started, seed {self.seed}{without}")
         self.load.start()
         purger = threading.Thread(target=self.purge_now_and_then, daemon=True)
         purger.start()
