@@ -35,24 +35,26 @@ class Judge:
         return [s for s in self.tell(f"said{path}") if s["fault"] and s["at"] <= until and (s["until"] or until) >= since]
 
     # ---- floors: from a time on no answer may be older than a version
-    def raise_floor(self, path, version, at):
+    def raise_floor(self, path, version, at, is_soft=False):
+        """`is_soft`: what was before is stale, and who takes stale answers may get it."""
         with self.lock:
-            self.floors.setdefault(path, []).append((at, version))
+            self.floors.setdefault(path, []).append((at, version, is_soft))
             del self.floors[path][:-8]
 
-    def raise_later(self, path, version):
+    def raise_later(self, path, version, is_soft=False):
         """Changed while nodes were hurt: who did not hear of it may not know yet."""
         with self.lock:
-            self.loose.append((path, version))
+            self.loose.append((path, version, is_soft))
 
     def take_loose(self):
         with self.lock:
             loose, self.loose = self.loose, []
         return loose
 
-    def floor(self, path, at):
+    def floor(self, path, at, takes_stale):
         with self.lock:
-            return max((version for since, version in self.floors.get(path, ()) if since <= at), default=0)
+            known = (version for since, version, is_soft in self.floors.get(path, ()) if since <= at and not (is_soft and takes_stale))
+            return max(known, default=0)
 
     # ---- answers
     def judge(self, ask, answer):
@@ -78,7 +80,7 @@ class Judge:
             return self.violated(f"a variant that was not asked for: {variant!r} instead of {ask.variant!r}", ask, answer)
         if wrong := self.wrong_body(ask, answer, content.body(path, version, variant)):
             return self.violated(wrong, ask, answer)
-        if version < (floor := self.floor(path, answer.began)):
+        if version < (floor := self.floor(path, answer.began, "max-stale" in ask.fields.get("Cache-Control", ""))):
             return self.violated(f"version {version} after version {floor} was known", ask, answer)
         if wrong := self.wrong_age(ask, answer, content.KINDS[kind], status):
             return self.violated(wrong, ask, answer)
@@ -128,10 +130,9 @@ class Judge:
         limit = {"max-age": float(seconds or 0), "min-fresh": kind.fresh - float(seconds or 0)}.get(wish)
         if limit is not None and int(age) > limit and "collapsed" not in status:    # ages are whole seconds (RFC 9111 §5.1)
             return f"{age:.3f} s old for a request with {wish}={seconds}"
-        more = float(seconds) if wish == "max-stale" else 0
-        if age <= kind.fresh + max(kind.revalidated, more):
+        if age <= kind.fresh + kind.revalidated or wish == "max-stale" and int(age) - kind.fresh <= int(seconds):
             return None
-        if age > kind.fresh + max(kind.revalidated, kind.on_error, more):
+        if age > kind.fresh + max(kind.revalidated, kind.on_error):
             return f"{age:.3f} s old"
         # stale-if-error: there was an error.
         return None if self.faults(ask.path, answer.began, answer.ended) else f"{age:.3f} s old, and the origin did not fail"
@@ -182,7 +183,7 @@ class Judge:
         lines += ["what the origin said (at, until):"] + [
             f"  {since(s['at'])} {since(s.get('until'))} {s.get('method')} {s.get('status')} version {s.get('version')} {s.get('fault') or ''} "
             f"{s.get('asked') or ''}" for s in said[-14:]]
-        lines += ["versions known:"] + [f"  {version} from {since(at)} on" for at, version in floors]
+        lines += ["versions known:"] + [f"  {version} from {since(at)} on" for at, version, _ in floors]
         lines += ["what was done to the nodes:"] + [f"  {line}" for line in story]
         print("\n".join(lines), flush=True)
         return False

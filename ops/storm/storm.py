@@ -67,8 +67,8 @@ class Storm:
         time.sleep(AGREED_SECONDS)
         loose = self.judge.take_loose()
         if self.heals:
-            for path, version in loose:
-                self.judge.raise_floor(path, version, time.monotonic() + GRACE_SECONDS)
+            for path, version, is_soft in loose:
+                self.judge.raise_floor(path, version, time.monotonic() + GRACE_SECONDS, is_soft)
         self.calm_since = time.monotonic()
 
     def fault(self, text):
@@ -151,9 +151,9 @@ class Storm:
             self.purges["awaited in vain"] += 1
         for path, version in versions.items():
             if is_known:
-                self.judge.raise_floor(path, version, time.monotonic())
+                self.judge.raise_floor(path, version, time.monotonic(), "soft" in body)
             else:
-                self.judge.raise_later(path, version)
+                self.judge.raise_later(path, version, "soft" in body)
 
     def purge_now_and_then(self):
         while not self.load.over.wait(self.random.uniform(0.1, 0.5)):

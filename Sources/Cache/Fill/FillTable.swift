@@ -65,12 +65,14 @@ public final class FillTable: Sendable {
   /// `detach` still reaches them.
   public func withdraw(_ isMeant: (Fill) -> Bool) {
     let all = state.withLock { Array($0.fills.values) }
-    for fill in all where isMeant(fill) {
-      state.withLock { state in
-        guard state.fills[fill.key] === fill else { return }
-        state.fills[fill.key] = nil
-        state.withdrawn[ObjectIdentifier(fill)] = fill
-      }
+    for fill in all where isMeant(fill) { withdraw(fill) }
+  }
+
+  public func withdraw(_ fill: Fill) {
+    state.withLock { state in
+      guard state.fills[fill.key] === fill else { return }
+      state.fills[fill.key] = nil
+      state.withdrawn[ObjectIdentifier(fill)] = fill
     }
   }
 

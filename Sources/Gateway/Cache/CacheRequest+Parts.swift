@@ -36,7 +36,7 @@ extension CacheRequest {
     if service.fills.isUnshared(collapse, now: now) { return pass(reason) }
     switch service.fills.join(collapse, of: key) {
     case .lead(let fill): lead(fill, isPart: true)
-    case .follow(let fill): follow(fill, isLeader: false)
+    case .follow(let fill): followInTime(fill)
     case .crowded: pass(reason)
     }
   }
