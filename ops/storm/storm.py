@@ -17,14 +17,15 @@ from load import Load  # noqa: E402
 from network import open_network  # noqa: E402
 
 BLOWS = ("kill", "kill", "freeze", "freeze", "crash", "drain", "two", "part", "part", "deaf", "define", "origin")
+HARMLESS, PARTITIONS = ("origin", "define"), ("part", "deaf")
 AGREED_SECONDS = 1.0      # what placement may take to follow
 GRACE_SECONDS = 5.0       # after which a node that came back knows what it is to be told
 WARM_SECONDS = 2.0
 
 
 class Storm:
-    def __init__(self, nodes, rounds, seed, binary, folder, clients, cache, heals, report=print):
-        self.report, self.seed, self.heals = report, seed, heals
+    def __init__(self, nodes, rounds, seed, binary, folder, clients, cache, heals, strict, report=print):
+        self.report, self.seed, self.heals, self.strict = report, seed, heals, strict
         self.network = open_network(nodes)
         self.cluster = None
         self.source = subprocess.Popen(
@@ -69,7 +70,8 @@ class Storm:
         if self.heals:
             for path, version, is_soft in loose:
                 self.judge.raise_floor(path, version, time.monotonic() + GRACE_SECONDS, is_soft)
-        self.calm_since = time.monotonic()
+        if self.calm_since is None:
+            self.calm_since = time.monotonic()
 
     def fault(self, text):
         self.faults.append(text)
@@ -79,7 +81,7 @@ class Storm:
         nodes = [self.cluster.nodes[i] for i in victims]
         names = " and ".join(n.name for n in nodes)
         others = [i for i in range(len(self.cluster.nodes)) if i not in victims]
-        if blow not in ("origin", "define"):
+        if blow not in HARMLESS and not (self.strict and blow not in PARTITIONS):
             self.disturb()
         if blow in ("kill", "two"):
             self.say(f"{names}: killed")
@@ -209,7 +211,7 @@ class Storm:
 def run(options, folder, report=print):
     """0 where nothing was wrong."""
     cache = {"ram": "96MiB", **({"disk": options.disk} if options.disk else {})}
-    storm = Storm(options.nodes, options.rounds, options.seed, options.binary, folder, options.clients, cache, options.heals, report)
+    storm = Storm(options.nodes, options.rounds, options.seed, options.binary, folder, options.clients, cache, options.heals, options.strict, report)
     try:
         storm.run()
     finally:
