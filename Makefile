@@ -104,7 +104,7 @@ bench-gossip: setup-run ## the figures of gossip, simulated and on real processe
 	@.build/release/simulate real deaths
 	@.build/release/simulate real limits --kill
 
-chaos: build ## hurt a cluster of five real nodes by a schedule: make chaos CHAOS="--seed 7 --rounds 50"
+chaos: build ## hurt a cluster of five real nodes, then one whose cache is under load: make chaos CHAOS="--seed 7 --rounds 50"
 	@ops/setup bench
 	@ops/chaos --binary $(BINARY) $(CHAOS)
 
@@ -114,7 +114,7 @@ bench: build ## measure beside nginx, HAProxy, Envoy and Caddy (about twenty min
 
 bench-cache: build ## measure the cache beside nginx, HAProxy and Varnish, and over nodes (some six minutes; see bench/README.md)
 	@ops/setup bench
-	bench/run hit1k hit64k peerhit collapse $(BENCH)
+	bench/run hit1k hit64k peerhit collapse purge diskhit restart $(BENCH)
 
 docs: setup-run ## write docs/reference anew from the code
 	TIDEGATE_WRITE_REFERENCE=1 $(SWIFT) test --disable-xctest $(STRICT) --filter ReferenceTests

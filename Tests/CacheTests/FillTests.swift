@@ -82,6 +82,21 @@ import Testing
     _ = try fill(table, "a-gzip", of: "a")
   }
 
+  @Test func whatMadeAKeyStaleReachesAFillThatTakesNoFollowersAnyMore() throws {
+    let table = FillTable()
+    let first = try fill(table, "a")
+    table.withdraw { _ in true }
+    let second = try fill(table, "a")
+    #expect(table.count == 1)
+    table.end(first)
+    table.detach(key("a"))
+    #expect(!first.isExpired && second.isExpired)
+    let third = try fill(table, "a")
+    table.withdraw { _ in true }
+    table.detach(key("a"))
+    #expect(third.isExpired)
+  }
+
   @Test func whatIsNotSharedIsRememberedForAWhile() {
     let table = FillTable()
     table.noteUnshared(key("a"), until: 1_000)

@@ -88,8 +88,7 @@ extension CacheService {
         high = value
       }
     }
-    remove(key)
-    fills.detach(key)
+    forget(key)
     return true
   }
 

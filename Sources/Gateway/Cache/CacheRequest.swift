@@ -242,7 +242,7 @@ final class CacheRequest: @unchecked Sendable {
     if service.fills.isUnshared(collapse, now: now) { return pass(reason) }
     switch service.fills.join(collapse, of: key) {
     case .lead(let fill): lead(fill)
-    case .follow(let fill): follow(fill, isLeader: false)
+    case .follow(let fill): followInTime(fill)
     case .crowded: pass(reason)
     }
   }

@@ -28,8 +28,7 @@ extension CacheService {
       let key = CacheKey(
         scheme: scheme, authority: target.authority, path: target.path, query: target.query,
         request: HeadFields(head: exchange.wholeHead), rules: plan.caching.key, listenerPort: exchange.listenerPort)
-      remove(key.bytes)
-      fills.detach(key.bytes)
+      forget(key.bytes)
       keys.append(key.bytes)
     }
     if !keys.isEmpty { tellStale(keys, definitions, like: exchange, worker) }

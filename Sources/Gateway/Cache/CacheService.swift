@@ -67,9 +67,19 @@ public final class CacheService: @unchecked Sendable {
     var goesOn = true
     while goesOn {
       goesOn = memory.sweep(&cursor, bucketsMax: 64, affected: &dropped) { entry in
-        placement.rank(Array(entry.key), count: CacheRequest.asked).contains { $0.endpoint == nil } ? .keep : .remove
+        isKept(Array(entry.key), on: placement) ? .keep : .remove
       }
     }
+  }
+
+  private func isKept(_ key: [UInt8], on placement: CachePlacement) -> Bool {
+    placement.rank(key, count: CacheRequest.asked).contains { $0.endpoint == nil }
+  }
+
+  /// What was fetched while the members changed may have come behind `dropWhatMoved`: after a store, since a placement is set before it is
+  /// swept by, one of the two sees the other.
+  func dropIfMoved(_ key: [UInt8]) {
+    if let placement, !isKept(key, on: placement) { remove(key) }
   }
 
   /// The largest body that any tier keeps.
@@ -109,6 +119,7 @@ public final class CacheService: @unchecked Sendable {
   func store(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], since position: UInt64) {
     let tags = CacheTags.hashes(head.text.withUnsafeBytes { HeadFields(head: $0) })
     purges.gate.pass(key, tags, since: position) { put(key, head, pieces, tags) }
+    dropIfMoved(key)
   }
 
   private func put(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64]) {
@@ -169,6 +180,13 @@ public final class CacheService: @unchecked Sendable {
   /// Removes what is stored under a key, with all its variants.
   func remove(_ key: [UInt8]) {
     for key in [key, CacheService.partKey(key)] { _ = key.withUnsafeBytes { memory.remove(hash($0), $0) } }
+  }
+
+  /// Removes what is stored under a key, and what is on its way there.
+  func forget(_ key: [UInt8]) {
+    // Fills first: one that is stored before it hears of this is removed below, one that is stored later has heard.
+    fills.detach(key)
+    remove(key)
   }
 
   // MARK: accounts
