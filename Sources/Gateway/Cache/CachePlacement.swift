@@ -24,7 +24,7 @@ public struct CacheMember: Sendable, Equatable {
 /// The nodes that keys are placed on, immutable.
 public final class CachePlacement: Sendable {
   public let members: [CacheMember]
-  /// Nodes that drain: no key is placed on them, and they still have what they had.
+  /// Nodes that drain, or are suspected to be gone: no key is placed on them, and they still have what they had.
   public let leaving: [CacheMember]
   public let me: UInt64
 
@@ -54,6 +54,4 @@ public final class CachePlacement: Sendable {
     }
     return first.map(\.member)
   }
-
-  public func isThere(_ endpoint: UInt64) -> Bool { members.contains { $0.endpoint == endpoint } }
 }

@@ -23,15 +23,12 @@ extension CacheRequest {
     let question = PeerQuestion(
       to: owner.node, definitions: plan.definitions, client: request.peerAddress, isSecure: request.isSecure,
       listenerPort: request.listenerPort)
-    let sink = OwnerSink(self, endpoint: endpoint)
+    let sink = OwnerSink(self)
     sink.fetch = worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink)
     if sink.fetch == nil { return pass(reason) }
     // It may have failed at once: then the request is already on its way elsewhere.
     if sink.isAnswered { return }
-    sink.watch(worker)
-    // Nobody else waits for this answer. In a turn of its own, since it may be the answer itself that has ended the request.
-    let (worker, fetch) = (worker, sink.fetch)
-    reply.whenGone { worker.after(1) { if let fetch { worker.cancel(fetch) } } }
+    if let fetch = sink.fetch { endWithRequest(fetch) }
   }
 }
 

@@ -213,9 +213,16 @@ final class CacheRequest: @unchecked Sendable {
     if isHead && question == nil { worker.watchResponse(request) }
     // Of another node's client the engine knows nothing: it goes as a fetch, and the answer comes back as it is.
     guard let question else { return reply.forward(by: forward) }
-    if worker.fetch(FetchHead.whole(fields), by: forward, like: request, origin: question.origin, PassSink(self)) == nil {
-      reply.fail(.internalError)
+    guard let fetch = worker.fetch(FetchHead.whole(fields), by: forward, like: request, origin: question.origin, PassSink(self)) else {
+      return reply.fail(.internalError)
     }
+    endWithRequest(fetch)
+  }
+
+  /// Nobody else waits for this answer. Cut off in a turn of its own, since it may be the answer itself that has ended the request.
+  func endWithRequest(_ fetch: Fetch) {
+    let worker = worker
+    reply.whenGone { worker.after(1) { worker.cancel(fetch) } }
   }
 
   /// A HEAD goes on as it is; where the origin fails, what is stored may answer.
