@@ -102,7 +102,20 @@ class WaitingForOneAnother(Caching):
         self.check_slow_leader(700_000, chunked=True)
         self.check_slow_leader(600_000, chunked=False)
 
+    def test_a_slow_leader_holds_nobody_up_for_a_body_that_outgrows_the_cache(self):
+        self.check_slow_leader(24 << 20, chunked=True)
 
+    def test_who_was_too_slow_for_the_others_gets_no_mixture(self):
+        """What it goes on with is not what it began with."""
+        gate = self.gated(b"a" * 1000, bytes(24 << 20), chunked=True)
+        slow, quick = self.begun(gate, 0, receive_buffer=4096), self.begun(gate, 0)
+        other = Gated(self.upstream, self.path, b"a" * 1000, bytes([1]) * (24 << 20), chunked=True)
+        other.go.set()
+        gate.go.set()
+        self.assertEqual(len(quick.finish()), 24 << 20)
+        with self.assertRaises((Truncated, ConnectionError)):
+            slow.finish()
+        self.assertEqual(other.asked(), 2, "the slow one's own fetch is a second one")
 
     def test_slow_clients_hold_up_no_other_keys(self):
         """More of them than the windows of one connection between nodes hold."""
