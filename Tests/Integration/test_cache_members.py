@@ -127,6 +127,21 @@ class Members(unittest.TestCase):
         self.assertEqual(draining.process.wait(), 0)
         self.assertEqual([staying.get(path).body for path in paths], [b"new"] * len(paths))
 
+    def test_what_a_node_missed_while_it_was_frozen_it_does_not_serve(self):
+        version = [b"old"]
+        self.upstream.on("/changing", lambda x: (x.read(), x.respond(fields=[FRESH], body=version[0])))
+        frozen = owner_of(self.nodes, "/changing")
+        others = [n for n in self.nodes if n is not frozen]
+        self.signal(frozen, signal.SIGSTOP)
+        try:
+            agree(others, {n.config["node"]["name"] for n in others})
+            version[0] = b"new"
+            self.assertEqual(others[0].get("/changing", method="POST", body=b"").status, 200)
+            self.assertEqual({n.get("/changing").body for n in others}, {b"new"})
+        finally:
+            self.signal(frozen, signal.SIGCONT)
+        agree(self.nodes, "abc")
+        self.assertEqual({n.get("/changing").body for n in self.nodes}, {b"new"})
 
     def changing(self, count):
         """Paths whose answers a POST changes; what to do and what is expected then."""
@@ -154,7 +169,28 @@ class Members(unittest.TestCase):
         self.assertEqual({wire.read().body for wire in wires}, {version[0]})
         self.assertEqual({n.get(p).body for n in nodes for p in paths}, {version[0]})
 
+    def test_a_node_that_wakes_serves_nothing_old_from_the_first_moment(self):
+        frozen = self.nodes[1]
+        others = [n for n in self.nodes if n is not frozen]
+        version, paths, change = self.changing(30)
+        for knows in (lambda: None, lambda: agree(others, "ac")):
+            self.check_waking(self.nodes, frozen, change, version, paths, knows)
+            agree(self.nodes, "abc")
 
+    def test_one_that_was_left_alone_tells_the_other_what_it_missed(self):
+        """Of two nodes; be it more than is told one by one."""
+        nodes = start_nodes(self.enterContext(contextlib.ExitStack()), self.upstream.port, "xy")
+        version, paths, change = self.changing(12)
+        self.upstream.on("/other", lambda x: (x.read(), x.respond()))
+
+        def change_many(node):
+            with node.wire() as wire:
+                for i in range(2_200):
+                    self.assertEqual(wire.request("POST", f"/other?{i}", body=b"").status, 200)
+            change(node)
+        for act in (change, change_many):
+            self.check_waking(nodes, nodes[1], act, version, paths, lambda: agree(nodes[:1], "x"))
+            agree(nodes, "xy")
 
     def test_who_is_served_by_a_node_that_freezes_is_not_left_hanging(self):
         frozen = owner_of(self.nodes, "/0/kept")

@@ -32,6 +32,9 @@ final class CacheRequest: @unchecked Sendable {
   /// How often the fills that it followed proved useless for it.
   private var turns = 0
   private static let turnsMax = 3
+  /// How often it has waited for this node to settle a doubt: 5 ms each, a tenth of a second in all. Then it asks the origin.
+  private var doubtTurns = 0
+  private static let doubtTurnsMax = 20
 
   init(
     _ service: CacheService, _ plan: CachePlan, _ forward: UnsafePointer<ForwardPlan>, _ reply: LocalReply, key: [UInt8], isHead: Bool,
@@ -62,6 +65,10 @@ final class CacheRequest: @unchecked Sendable {
 
   /// Looks for it here, and at the origin.
   func proceed() {
+    if !service.purges.pulse.allows(now), service.purges.pulse.notices(now), doubtTurns < CacheRequest.doubtTurnsMax {
+      doubtTurns += 1
+      return reply.after(5_000_000) { self.proceed() }
+    }
     lookUp()
     judge()
   }

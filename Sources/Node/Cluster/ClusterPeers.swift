@@ -44,13 +44,18 @@ final class ClusterPeers: @unchecked Sendable {
     var leaving: [CacheMember] = []
     var found: [PeerEndpoint] = []
     var lost: [LostPeer] = []
+    var away: [CacheAbsence] = []
     var me: UInt64 = 0
     for member in status.members {
       let node = StableHash.avalanche(member.id.value)
       if member.isSelf { me = node }
       let endpoint = member.isSelf ? nil : PeerEndpoint(member: member.id.value, address: member.record.peer, name: member.record.name)
       if let endpoint, let loss = loss(member, endpoint.id) { lost.append(loss) }
-      guard member.state == .alive || member.state == .suspect else { continue }
+      guard member.state == .alive || member.state == .suspect else {
+        let version = member.version
+        away.append(CacheAbsence(node: node, generation: version.generation, incarnation: UInt64(version.incarnation)))
+        continue
+      }
       if let endpoint { found.append(endpoint) }
       let seen = CacheMember(
         name: member.record.name, node: node, weight: Double(member.record.weightPercent) / 100, endpoint: endpoint?.id)
@@ -63,7 +68,8 @@ final class ClusterPeers: @unchecked Sendable {
       endpoints = found
       listing = directory.update(to: found, now: SystemTime().monotonic().nanoseconds)
     }
-    return (found.isEmpty ? nil : CachePlacement(members, leaving: leaving, me: me), hasChanged, lost)
+    let isAlone = found.isEmpty && away.isEmpty
+    return (isAlone ? nil : CachePlacement(members, leaving: leaving, away: away, me: me), hasChanged, lost)
   }
 
   /// One that falls silent is not waited for where somebody else can still be asked; when it is taken for dead, what it was sending has
@@ -102,7 +108,9 @@ final class PeerWatch {
     // Connections first: nobody is to be asked who cannot be reached.
     if hasChanged { onChange(links.listing) }
     let before = cache.placement
-    if placement?.members != before?.members || placement?.leaving != before?.leaving { cache.place(on: placement) }
+    if placement?.members != before?.members || placement?.leaving != before?.leaving || placement?.away != before?.away {
+      cache.place(on: placement)
+    }
     if !lost.isEmpty { onLoss(lost) }
   }
 }
