@@ -222,6 +222,8 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   }
 
   public override func finished(_ exchange: ExchangeRef, _ worker: Worker) {
+    // Whose client it is, at that node it is logged and counted.
+    if exchange.isOfPeer { return cache?.metrics.note(answered: exchange, worker) ?? () }
     observer._withUnsafeGuaranteedRef { $0.exchangeEnded(exchange, worker, self) }
   }
 }

@@ -4,6 +4,7 @@ import Cache
 import Glibc
 import Proxy
 import Runtime
+import Synchronization
 
 /// How much a node keeps.
 public struct CacheOptions: Sendable, Equatable {
@@ -34,6 +35,8 @@ public final class CacheService: @unchecked Sendable {
   private let parts: [CacheWorker]
   public let metrics: CacheMetrics
   private let placed = Locked<CachePlacement?>(nil)
+  /// Which keys the log says for nodes that are away.
+  let away = Locked(AwayKeys())
   /// How requests are sent to other nodes, whose upstream is the first of every snapshot of a node in a cluster.
   let peers: UnsafePointer<ForwardPlan>
 
@@ -48,15 +51,20 @@ public final class CacheService: @unchecked Sendable {
     purges = PurgeQueue(memory: memory, fills: fills)
     seed = options.seed
     self.metrics = metrics
-    parts = (0..<workers).map { [memory] _ in CacheWorker(memory) }
+    parts = (0..<workers).map { [memory, purges] _ in CacheWorker(memory, purges.pulse) }
+    purges.exactly { [weak self] in self?.remove($0) }
+    // Who asks from now on is not to get what was fetched before.
+    purges.pulse.onDoubt { [fills] _ in fills.withdraw { _ in true } }
   }
 
   /// The nodes that keys are placed on; nil where this one is alone.
   public var placement: CachePlacement? { placed.withLock { $0 } }
 
   public func place(on placement: CachePlacement?) {
+    // First of all: whoever sees that a node is away says anew for it what was said for others.
+    if let placement, !Set(placement.away).isSubset(of: self.placement?.away ?? []) { away.withLock { $0.depart() } }
     placed.withLock { $0 = placement }
-    if placement != nil { purges.after { [weak self] in self?.dropWhatMoved() } }
+    if placement?.members.isEmpty == false { purges.after { [weak self] in self?.dropWhatMoved() } }
   }
 
   /// What other nodes have now is dropped here: nobody would tell this one that it has become stale.
@@ -101,9 +109,10 @@ public final class CacheService: @unchecked Sendable {
 
   // MARK: looking up
 
-  /// What is stored under a key: good until the turn ends.
+  /// What is stored under a key: good until the turn ends. Nothing while this node is in doubt.
   func find(_ key: [UInt8], _ worker: Worker) -> MemoryEntry? {
-    key.withUnsafeBytes { part(of: worker).reader.find(hash($0), $0) }
+    guard purges.pulse.allows(now) else { return nil }
+    return key.withUnsafeBytes { part(of: worker).reader.find(hash($0), $0) }
   }
 
   /// Who waits for whom: requests for the same variant, where one is known.
@@ -208,13 +217,20 @@ final class CacheWorker: TurnObserver {
   /// Where the lines of a hit are written.
   let lines: UnsafeMutablePointer<UInt8>
 
-  init(_ memory: MemoryTier) {
+  /// Up to when what is stored may be used (`CachePulse.limit`).
+  private let limit: UnsafeMutablePointer<Atomic<Int64>>
+
+  init(_ memory: MemoryTier, _ pulse: CachePulse) {
+    limit = pulse.limit
     guard let reader = memory.makeReader() else { preconditionFailure("more workers than the RAM tier has readers") }
     self.reader = reader
     lines = .allocate(capacity: 512)
   }
 
   deinit { lines.deallocate() }
+
+  /// As `CachePulse.allows`.
+  @inline(__always) func isAllowed(_ wall: Int64) -> Bool { wall < limit.pointee.load(ordering: .acquiring) }
 
   override func turnBegins() { reader.enter() }
   override func turnEnds() { reader.leave() }
