@@ -61,6 +61,15 @@ public final class FillTable: Sendable {
     }
   }
 
+  /// As `detach`, for all keys.
+  public func detachAll() {
+    state.withLock { state in
+      for fill in state.fills.values { fill.expire() }
+      for fill in state.withdrawn.values { fill.expire() }
+      state.fills = [:]
+    }
+  }
+
   /// Those that are meant take no further followers. Whether what they bring is stored is for whoever stores it to ask, and until it ends
   /// `detach` still reaches them.
   public func withdraw(_ isMeant: (Fill) -> Bool) {

@@ -53,8 +53,8 @@ public final class CacheService: @unchecked Sendable {
     self.metrics = metrics
     parts = (0..<workers).map { [memory, purges] _ in CacheWorker(memory, purges.pulse) }
     purges.exactly { [weak self] in self?.remove($0) }
-    // Who asks from now on is not to get what was fetched before.
-    purges.pulse.onDoubt { [fills] _ in fills.withdraw { _ in true } }
+    // What was on its way before is neither for who asks from now on, nor to be stored.
+    purges.pulse.onDoubt { [fills] _ in fills.detachAll() }
   }
 
   /// The nodes that keys are placed on; nil where this one is alone.
