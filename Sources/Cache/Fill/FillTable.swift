@@ -41,6 +41,9 @@ public final class FillTable: Sendable {
     }
   }
 
+  /// Whether somebody fetches what is under a key.
+  public func isUnderWay(_ key: [UInt8]) -> Bool { state.withLock { $0.fills[key] != nil } }
+
   /// The fill takes no further followers: what it brought is stored, or is not to be.
   public func end(_ fill: Fill) {
     state.withLock { state in

@@ -1,5 +1,5 @@
-// Requests that find a fill whose response has begun to come. Who waited for it before may have it, whatever it says; who comes now takes what
-// is there already, as from the store, and only on the terms on which it would have it from there (RFC 9111 §4).
+// Requests that find a fill whose response has begun to come. Who waited for it before may have it, whatever it says; who comes now takes
+// what is there already, as from the store, and only on the terms on which it would have it from there (RFC 9111 §4).
 import Cache
 
 extension CacheRequest {

@@ -17,7 +17,7 @@ extension CacheService {
   public var report: CacheReport {
     CacheReport(
       memory: memory.statistics(), memoryBytesMax: memory.limits.bytesMax, fills: fills.count, purges: purges.statistics,
-      isSettled: isSettled)
+      isSettled: isSettled, disk: disk?.report)
   }
 }
 
@@ -29,11 +29,14 @@ public struct CacheReport: Sendable, Equatable {
   public var fills: Int
   public var purges: PurgeCounts
   public var isSettled: Bool
+  /// nil where nothing is kept on disk.
+  public var disk: DiskStanding?
 
   public init(
     memory: MemoryStatistics = MemoryStatistics(), memoryBytesMax: Int = 0, fills: Int = 0, purges: PurgeCounts = PurgeCounts(),
-    isSettled: Bool = true
+    isSettled: Bool = true, disk: DiskStanding? = nil
   ) {
+    self.disk = disk
     self.memory = memory
     self.memoryBytesMax = memoryBytesMax
     self.fills = fills

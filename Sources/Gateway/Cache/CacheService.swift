@@ -12,14 +12,21 @@ public struct CacheOptions: Sendable, Equatable {
   public var memoryBytes: Int
   /// The hash's seed, which nobody outside may know.
   public var seed: (UInt64, UInt64)
+  /// Where responses are kept over a restart; nil for nowhere.
+  public var disk: CacheDisk?
+  /// Whether there may be other nodes.
+  public var isInCluster = false
 
-  public init(memoryBytes: Int, seed: (UInt64, UInt64)) {
+  public init(memoryBytes: Int, seed: (UInt64, UInt64), disk: CacheDisk? = nil, isInCluster: Bool = false) {
+    self.disk = disk
+    self.isInCluster = isInCluster
     self.memoryBytes = max(memoryBytes, MemoryLimits.bytesMin)
     self.seed = seed
   }
 
   public static func == (left: CacheOptions, right: CacheOptions) -> Bool {
-    left.memoryBytes == right.memoryBytes && left.seed == right.seed
+    left.memoryBytes == right.memoryBytes && left.seed == right.seed && left.disk == right.disk
+      && left.isInCluster == right.isInCluster
   }
 }
 
@@ -27,6 +34,7 @@ public struct CacheOptions: Sendable, Equatable {
 /// which are metric cells.
 public final class CacheService: @unchecked Sendable {
   public let memory: MemoryTier
+  let disk: DiskCache?
   let fills = FillTable()
   public let purges: PurgeQueue
   /// Tells the other nodes of purges; set before the workers run.
@@ -43,12 +51,16 @@ public final class CacheService: @unchecked Sendable {
   /// Milliseconds for which a key that gave nothing to share is not made to wait again.
   static let unsharedFor: Int64 = 10_000
 
-  public init(_ options: CacheOptions, workers: Int, metrics: CacheMetrics) {
+  /// - Parameter report: told what becomes of the disk tier, on a thread of that.
+  public init(
+    _ options: CacheOptions, workers: Int, metrics: CacheMetrics, report: @escaping @Sendable (DiskReport) -> Void = { _ in }
+  ) {
     memory = MemoryTier(MemoryLimits(bytesMax: options.memoryBytes, readersMax: max(workers + 8, 16)))
     let peers = UnsafeMutablePointer<ForwardPlan>.allocate(capacity: 1)
     peers.initialize(to: ForwardPlan(upstream: 0))
     self.peers = UnsafePointer(peers)
-    purges = PurgeQueue(memory: memory, fills: fills)
+    disk = options.disk.map { DiskCache($0, isInCluster: options.isInCluster, report: report) }
+    purges = PurgeQueue(memory: memory, fills: fills, disk: disk)
     seed = options.seed
     self.metrics = metrics
     parts = (0..<workers).map { [memory, purges] _ in CacheWorker(memory, purges.pulse) }
@@ -64,7 +76,9 @@ public final class CacheService: @unchecked Sendable {
     // First of all: whoever sees that a node is away says anew for it what was said for others.
     if let placement, !Set(placement.away).isSubset(of: self.placement?.away ?? []) { away.withLock { $0.depart() } }
     placed.withLock { $0 = placement }
-    if placement?.members.isEmpty == false { purges.after { [weak self] in self?.dropWhatMoved() } }
+    guard let placement, !placement.members.isEmpty else { return }
+    disk?.place(on: placement)
+    purges.after { [weak self] in self?.dropWhatMoved() }
   }
 
   /// What other nodes have now is dropped here: nobody would tell this one that it has become stale.
@@ -91,7 +105,7 @@ public final class CacheService: @unchecked Sendable {
   }
 
   /// The largest body that any tier keeps.
-  var bodyBytesMax: Int { memory.limits.entryBytesMax - CacheService.headBytesUsual }
+  var bodyBytesMax: Int { max(memory.limits.entryBytesMax - CacheService.headBytesUsual, disk?.bodyBytesMax ?? 0) }
   /// What an entry takes besides its body, give or take.
   private static let headBytesUsual = 4096
 
@@ -132,10 +146,13 @@ public final class CacheService: @unchecked Sendable {
   }
 
   private func put(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64]) {
-    _ = CacheService.partKey(key).withUnsafeBytes { memory.remove(hash($0), $0) }
+    removeFromMemory(CacheService.partKey(key))
     switch head.variance {
     case .any: remove(key)
-    case .none: insert(key, head, pieces, tags)
+    case .none:
+      storeOnDisk(key, head, pieces)
+      expireLookups(key)
+      insert(key, head, pieces, tags)
     case .fields(let names):
       var index = VariantIndex.fresh()
       if let reader = memory.makeReader() {
@@ -146,8 +163,13 @@ public final class CacheService: @unchecked Sendable {
       }
       let isKnown = index.names.first == names
       index.put(names)
-      if !isKnown { insert(index, key) }
-      insert(index.key(of: key, head.variant), head, pieces, tags)
+      if !isKnown { insertIndex(index, key) }
+      let variantKey = index.key(of: key, head.variant)
+      // Each time: the index must not go before its variants.
+      storeOnDisk(index, key)
+      storeOnDisk(variantKey, head, pieces)
+      expireLookups(key)
+      insert(variantKey, head, pieces, tags)
     }
   }
 
@@ -162,7 +184,7 @@ public final class CacheService: @unchecked Sendable {
     }
   }
 
-  private func insert(_ index: VariantIndex, _ key: [UInt8]) {
+  func insertIndex(_ index: VariantIndex, _ key: [UInt8]) {
     key.withUnsafeBytes { key in
       index.encoded.withUnsafeBytes { body in
         let head = UnsafeRawBufferPointer(start: key.baseAddress, count: 0)
@@ -187,18 +209,23 @@ public final class CacheService: @unchecked Sendable {
   }
 
   /// Removes what is stored under a key, with all its variants.
-  func remove(_ key: [UInt8]) {
-    for key in [key, CacheService.partKey(key)] { _ = key.withUnsafeBytes { memory.remove(hash($0), $0) } }
+  func remove(_ key: [UInt8], _ removal: DiskRemoval? = nil) {
+    // From the disk first, then from what has been read there, then from where that may have come to.
+    removeFromDisk(key, removal)
+    expireLookups(key)
+    for key in [key, CacheService.partKey(key)] { removeFromMemory(key) }
   }
 
   /// Removes what is stored under a key, and what is on its way there.
-  func forget(_ key: [UInt8]) {
+  func forget(_ key: [UInt8], _ removal: DiskRemoval? = nil) {
     // Fills first: one that is stored before it hears of this is removed below, one that is stored later has heard.
     fills.detach(key)
-    remove(key)
+    remove(key, removal)
   }
 
   // MARK: accounts
+
+  func noteDiskHit(_ worker: Worker) { worker.cells.add(metrics.diskHits, 1) }
 
   func note(_ line: CacheStatusLine, _ worker: Worker) { worker.cells.add(metrics.cell(line.outcome), 1) }
 
