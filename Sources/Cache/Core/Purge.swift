@@ -54,8 +54,6 @@ public struct Purge: Sendable, Equatable {
     self.stamp = stamp
   }
 
-  public static func away(stamp: Int64) -> Purge { Purge(.away, isSoft: false, stamp: stamp) }
-
   public static func all(isSoft: Bool = false, stamp: Int64) -> Purge { Purge(.all, isSoft: isSoft, stamp: stamp) }
 
   /// - Parameter tag: 1 to `CacheTags.bytesMax` bytes, and none that `Cache-Tag` or `Surrogate-Key` could not hold.

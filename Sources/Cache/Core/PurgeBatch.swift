@@ -36,7 +36,6 @@ public struct PurgeBatch: Sendable {
       let force = PurgeBatch.force(purge)
       switch purge.meaning {
       case .all: everything = everything.joined(force)
-      case .away: break
       case .tag(let tag):
         tags[CacheTags.hash(tag), default: .none] = tags[CacheTags.hash(tag), default: .none].joined(force)
         anyTag = anyTag.joined(force)

@@ -290,8 +290,7 @@ final class ServingProcess {
       ("node.workers", before.node.workers != after.node.workers), ("node.data", before.node.data != after.node.data),
       ("admin.listen", before.admin.listen != after.admin.listen),
       ("cluster.listen", before.cluster?.listen != after.cluster?.listen), ("cluster.name", before.cluster?.name != after.cluster?.name),
-      ("cache.ram", before.cache.ramBytes != after.cache.ramBytes),
-      ("cache.disk", before.cache.diskBytes != after.cache.diskBytes),
+      ("cache.ram", before.cache.ramBytes != after.cache.ramBytes), ("cache.disk", before.cache.diskBytes != after.cache.diskBytes),
       ("cluster.advertise", before.cluster?.advertise != after.cluster?.advertise),
     ] where differs {
       log.warning("a change needs a restart", ["key": .string(key)])
