@@ -202,9 +202,8 @@ final class ServingProcess {
     let upstreams = upstreams!
     let workers = workers
     let options = compiled.upstreams
-    let peers = peers
     // The other nodes stand in front of what is configured.
-    let offset = peers == nil ? 0 : 1
+    let (peers, offset) = (peers, peers == nil ? 0 : 1)
     let listings = control.sync { _ in
       let listings = upstreams.value.update(to: options)
       upstreams.value.onChange = { index, listing in
