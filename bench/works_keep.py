@@ -26,7 +26,7 @@ class Asker:
 
     def get(self, path):
         """(the body's length, Cache-Status)"""
-        self.connection.request('GET', path, headers={'Host': 'localhost'})
+        self.connection.request('GET', path)
         answer = self.connection.getresponse()
         body = answer.read()
         if answer.status != 200:
