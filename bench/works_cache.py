@@ -56,10 +56,10 @@ def large(bench):
     yield hits(bench, row, '/64k/7', 65536, more=[('haproxy-big', 'haproxy')])
 
 
-def own_nodes(bench, count):
+def own_nodes(bench, count, more=''):
     if SUBJECT in bench.settings.attached:
         raise Failure(f'peerhit and collapse start {SUBJECT} themselves; leave it out of --attach')
-    return bench.house.cluster(count) if SUBJECT in bench.names else []
+    return bench.house.cluster(count, more) if SUBJECT in bench.names else []
 
 
 def judged_requests(node):
