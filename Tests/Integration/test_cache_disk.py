@@ -221,6 +221,7 @@ class OneNode(DiskCase):
             self.kill(self.gateway)
             for path in paths:
                 self.is_missed(self.gateway, path)
+            self.is_written(self.gateway)
         self.assertIn("fwd=stale", self.get(self.gateway, "/s/soft/100")[1])
         self.from_disk(self.gateway, "/s/stays/100")
         self.again()
