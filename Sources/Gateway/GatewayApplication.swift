@@ -166,10 +166,11 @@ public final class GatewayApplication: Application, @unchecked Sendable {
       return .fault(.misdirected)
     }
     // What is stale is so whatever else the asking node serves.
-    if request.method.text == PeerQuestion.staleMethod {
+    if request.method.text == PeerMessage.stale.rawValue {
       return cache.heardStale(fields) ? .answer(UnsafePointer(done)) : .fault(.malformed)
     }
     if question.definitions != definitions { return .fault(.misdirected) }
+    if let step = decideCopy(request, cache, question, fields) { return step }
     return decideForClient(request, question)
   }
 

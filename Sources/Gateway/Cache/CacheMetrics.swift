@@ -10,7 +10,13 @@ public struct CacheMetrics: Sendable {
     case peerAnswered, peerFailed
   }
 
+  /// What became of copies that other nodes were told of.
+  public enum CopyEvent: Int, CaseIterable, Sendable {
+    case taken, refused, shed
+  }
+
   private let peers: [CounterHandle]
+  private let copies: [CounterHandle]
   private let hits: CounterHandle
   private let refused: CounterHandle
   /// In the order of `CacheStatusLine.Forward.allCases`.
@@ -31,11 +37,19 @@ public struct CacheMetrics: Sendable {
         preconditionFailure("\(name): \(error)")
       }
     }
+    copies = CopyEvent.allCases.map { event in
+      let name = "tidegate_cache_copies_total"
+      let help = "What other nodes were told of to keep copies or to drop them, by whether they did; shed: not told, too much waited."
+      do { return try registry.counter(name, help: help, labels: MetricLabels([(name: "result", value: "\(event)")])) } catch {
+        preconditionFailure("\(name): \(error)")
+      }
+    }
     hits = counter("hit")
     refused = counter("only-if-cached")
     forwards = CacheStatusLine.Forward.allCases.map { counter("\($0.token)") }
   }
 
+  func note(_ event: CopyEvent, _ worker: Worker) { worker.cells.add(copies[event.rawValue], 1) }
   func note(_ event: PeerEvent, _ worker: Worker) { worker.cells.add(peers[event.rawValue], 1) }
 
   /// What became of requests, by the words of the metric.

@@ -4,14 +4,11 @@ import Proxy
 import Runtime
 
 extension CacheRequest {
-  /// How many nodes are asked before the origin: the owner and one more.
-  static let asked = 2
-
   /// Asks the first in rank, or goes on here where that is this node, or where this node was itself asked.
   func askOwner() {
     // Without a host the key would be made of the connection's end.
     guard question == nil, let placement = service.placement, placement.members.count > 1, fields.has("host") else { return proceed() }
-    owners = placement.rank(key, count: CacheRequest.asked)
+    owners = placement.rank(key, count: service.keepers)
     askNext()
   }
 
@@ -44,7 +41,7 @@ extension CacheService {
   func tellStale(_ keys: [[UInt8]], _ definitions: UInt64, like exchange: ExchangeRef, _ worker: Worker) {
     guard let placement else { return }
     let asked = keys.flatMap { key in
-      (placement.rank(key, count: CacheRequest.asked) + placement.leaving).compactMap { owner in
+      (placement.rank(key, count: CacheService.keepersMax) + placement.leaving).compactMap { owner in
         owner.endpoint.map { (key, owner.node, $0) }
       }
     }
@@ -52,8 +49,8 @@ extension CacheService {
     let pause = worker.pause(exchange)
     let waiting = Waiting(asked.count) { worker.resume(pause) }
     for (key, node, endpoint) in asked {
-      let head = CacheService.staleHead(
-        key, PeerQuestion(to: node, definitions: definitions, client: exchange.peerAddress, isSecure: false, listenerPort: 0))
+      let head = PeerMessage.stale.head(
+        PeerQuestion(to: node, definitions: definitions, client: exchange.peerAddress, isSecure: false, listenerPort: 0), key: key)
       let serial = ExchangeMark(exchange)
       let again = StaleSink(waiting, again: nil)
       let sink = StaleSink(waiting) { [peers] in
@@ -65,36 +62,11 @@ extension CacheService {
     worker.after(CacheService.patience) { worker.resume(pause) }
   }
 
-  private static func staleHead(_ key: [UInt8], _ question: PeerQuestion) -> [UInt8] {
-    var head = Array("\(PeerQuestion.staleMethod) / HTTP/1.1\r\nHost: peer\r\n".utf8) + question.line
-    head += Array("Tidegate-Key: ".utf8)
-    for byte in key { head += [digit(byte >> 4), digit(byte & 15)] }
-    return head + [13, 10, 13, 10]
-  }
-
-  private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
-
   /// What another node has told to be stale.
   func heardStale(_ fields: HeadFields) -> Bool {
-    guard let text = fields.first(PeerQuestion.keyField), text.count % 2 == 0, !text.isEmpty else { return false }
-    var key: [UInt8] = []
-    var high: UInt8?
-    for c in text {
-      guard let value = CacheService.value(c) else { return false }
-      if let first = high {
-        key.append(first << 4 | value)
-        high = nil
-      } else {
-        high = value
-      }
-    }
-    remove(key)
-    fills.detach(key)
+    guard let key = PeerMessage.bytes(fields, PeerMessage.keyField) else { return false }
+    forget(key)
     return true
-  }
-
-  private static func value(_ c: UInt8) -> UInt8? {
-    c >= 0x30 && c <= 0x39 ? c - 0x30 : c >= 0x61 && c <= 0x66 ? c - 0x57 : nil
   }
 }
 

@@ -69,19 +69,21 @@ final class CacheRequest: @unchecked Sendable {
   private func lookUp() {
     candidate = nil
     guard let found = service.find(key, worker) else { return reason = .uriMiss }
-    guard let variants = VariantIndex(found) else {
-      candidate = CachedResponse(found)
-      candidateKey = key
-      return
-    }
+    guard let variants = VariantIndex(found) else { return take(found, under: key) }
     reason = .varyMiss
     for names in variants.names {
       let variantKey = variants.key(of: key, Variance.key(names, fields))
       guard let entry = service.find(variantKey, worker) else { continue }
-      candidate = CachedResponse(entry)
-      candidateKey = variantKey
-      return
+      return take(entry, under: variantKey)
     }
+  }
+
+  private func take(_ entry: MemoryEntry, under key: [UInt8]) {
+    // What is kept for a moment is good for plain hits alone: later nobody would tell that it has become stale.
+    if entry.flags & CopyMark.lease != 0 { return reason = .uriMiss }
+    candidate = CachedResponse(entry)
+    candidateKey = key
+    if entry.flags & CopyMark.any != 0 { service.adopt(entry, key) }
   }
 
   private func judge() {

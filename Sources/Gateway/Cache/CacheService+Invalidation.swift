@@ -28,11 +28,17 @@ extension CacheService {
       let key = CacheKey(
         scheme: scheme, authority: target.authority, path: target.path, query: target.query,
         request: HeadFields(head: exchange.wholeHead), rules: plan.caching.key, listenerPort: exchange.listenerPort)
-      remove(key.bytes)
-      fills.detach(key.bytes)
+      forget(key.bytes)
       keys.append(key.bytes)
     }
     if !keys.isEmpty { tellStale(keys, definitions, like: exchange, worker) }
+  }
+
+  /// What is stored under a key is stale, and what is on its way for it.
+  func forget(_ key: [UInt8]) {
+    copies.noteStale(key, now: now)
+    remove(key)
+    fills.detach(key)
   }
 
   /// RFC 9111 §4.3.5: a HEAD that shows another representation makes the stored one stale; one that shows the same renews it.
@@ -49,6 +55,8 @@ extension CacheService {
         }.first
     }
     guard let entry = found else { return }
+    // A copy is its owner's to renew.
+    if entry.flags & CopyMark.any != 0 { return _ = memory.remove(entry) }
     let stored = HeadFields(head: entry.head)
     guard Validation.headAgrees(stored: stored, head: response, bodyBytes: entry.body.count) else { return _ = memory.remove(entry) }
     let merged = Validation.merge(stored: stored, with: response, receivedAt: now)

@@ -33,6 +33,7 @@ public final class CacheService: @unchecked Sendable {
   private let seed: (UInt64, UInt64)
   private let parts: [CacheWorker]
   public let metrics: CacheMetrics
+  let copies: CopyState
   private let placed = Locked<CachePlacement?>(nil)
   /// How requests are sent to other nodes, whose upstream is the first of every snapshot of a node in a cluster.
   let peers: UnsafePointer<ForwardPlan>
@@ -48,6 +49,7 @@ public final class CacheService: @unchecked Sendable {
     purges = PurgeQueue(memory: memory, fills: fills)
     seed = options.seed
     self.metrics = metrics
+    copies = CopyState(CopySender(metrics, by: self.peers), memoryBytes: options.memoryBytes)
     parts = (0..<workers).map { [memory] _ in CacheWorker(memory) }
   }
 
@@ -62,12 +64,14 @@ public final class CacheService: @unchecked Sendable {
   /// What other nodes have now is dropped here: nobody would tell this one that it has become stale.
   private func dropWhatMoved() {
     guard let placement else { return }
+    let keepers = keepers
     var cursor = MemoryCursor()
     var dropped = 0
     var goesOn = true
     while goesOn {
       goesOn = memory.sweep(&cursor, bucketsMax: 64, affected: &dropped) { entry in
-        placement.rank(Array(entry.key), count: CacheRequest.asked).contains { $0.endpoint == nil } ? .keep : .remove
+        if entry.flags & CopyMark.lease != 0 { return .remove }
+        return placement.rank(Array(entry.key), count: keepers).contains { $0.endpoint == nil } ? .keep : .remove
       }
     }
   }
@@ -78,7 +82,10 @@ public final class CacheService: @unchecked Sendable {
   private static let headBytesUsual = 4096
 
   /// Makes a worker one that looks things up. Before it runs.
-  public func attach(_ worker: Worker) { worker.observe(parts[worker.index]) }
+  public func attach(_ worker: Worker) {
+    worker.observe(parts[worker.index])
+    copies.sender.attach(worker)
+  }
 
   func part(of worker: Worker) -> CacheWorker { parts[worker.index] }
 
@@ -108,14 +115,22 @@ public final class CacheService: @unchecked Sendable {
   /// - Parameter position: `purgePosition` when its fetch began.
   func store(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], since position: UInt64) {
     let tags = CacheTags.hashes(head.text.withUnsafeBytes { HeadFields(head: $0) })
-    purges.gate.pass(key, tags, since: position) { put(key, head, pieces, tags) }
+    var variant: [UInt8]?
+    let edition = UInt32.random(in: 1 ... .max)
+    purges.gate.pass(key, tags, since: position) { variant = put(key, head, pieces, tags, edition) }
+    if let variant { offer(key, variant: variant, edition: edition) }
   }
 
-  private func put(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64]) {
+  /// - Returns: what follows in the key under which it is stored; nil where it is not.
+  private func put(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64], _ edition: UInt32) -> [UInt8]? {
     _ = CacheService.partKey(key).withUnsafeBytes { memory.remove(hash($0), $0) }
     switch head.variance {
-    case .any: remove(key)
-    case .none: insert(key, head, pieces, tags)
+    case .any:
+      remove(key)
+      return nil
+    case .none:
+      insert(key, head, pieces, tags, edition)
+      return []
     case .fields(let names):
       var index = VariantIndex.fresh()
       if let reader = memory.makeReader() {
@@ -127,16 +142,20 @@ public final class CacheService: @unchecked Sendable {
       let isKnown = index.names.first == names
       index.put(names)
       if !isKnown { insert(index, key) }
-      insert(index.key(of: key, head.variant), head, pieces, tags)
+      let whole = index.key(of: key, head.variant)
+      insert(whole, head, pieces, tags, edition)
+      return Array(whole[key.count...])
     }
   }
 
-  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64]) {
+  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64], _ edition: UInt32 = 0) {
+    var terms = head.terms.packed
+    terms.edition = edition
     key.withUnsafeBytes { key in
       head.text.withUnsafeBytes { text in
         withBuffers(pieces[...], []) { body in
           _ = memory.insert(
-            hash(key), EntryParts(key: key, head: text, body: body, terms: head.terms.packed, tags: tags, flags: UInt32(head.status)))
+            hash(key), EntryParts(key: key, head: text, body: body, terms: terms, tags: tags, flags: UInt32(head.status)))
         }
       }
     }

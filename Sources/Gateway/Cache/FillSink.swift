@@ -87,7 +87,7 @@ final class FillSink: ResponseSink {
   /// What is stored is still good (RFC 9111 §4.3.3, §4.3.4).
   private func renewed(_ stored: CachedResponse, _ response: HeadFields, _ worker: Worker) -> Choice {
     guard Validation.selects(response, stored.fields) else {
-      service.remove(candidateKey)
+      service.supersede(candidateKey)
       fill.refuse(.renewed)
       service.fills.end(fill)
       return .take
@@ -102,7 +102,7 @@ final class FillSink: ResponseSink {
     switch judgement {
     case .store(let renewed): (terms, keeps) = (renewed, true)
     // What this request alone forbids says nothing of what is stored.
-    case .refuse(let reason): if reason != .authorization && reason != .requestNoStore { service.remove(candidateKey) }
+    case .refuse(let reason): if reason != .authorization && reason != .requestNoStore { service.supersede(candidateKey) }
     }
     begin(merged, stored.status, terms, stored.bodyCount, Variance(fresh), isRenewed: true, isKept: keeps)
     isStoring = keeps
@@ -122,7 +122,7 @@ final class FillSink: ResponseSink {
   /// The response is for nobody else: the leader gets it as it comes, the others ask for themselves.
   private func declined(_ response: HeadFields, _ status: Int, _ reason: StaticString, _ worker: Worker) -> Choice {
     // What is stored was superseded by it (RFC 9111 §4.3.3), unless the origin only could not answer.
-    if candidate != nil && status < 500 { service.remove(candidateKey) }
+    if candidate != nil && status < 500 { service.supersede(candidateKey) }
     // An error passes; what is meant for one alone stays so.
     if status < 500 { service.fills.noteUnshared(fill.key, until: service.now + CacheService.unsharedFor) }
     defer {

@@ -7,9 +7,6 @@ import Runtime
 /// The line that makes a client's request a question to another node.
 struct PeerQuestion: Equatable {
   static let field: StaticString = "tidegate-peer"
-  /// The method by which a node tells another that something is stale; the key stands in `tidegate-key`.
-  static let staleMethod = "TIDEGATE-STALE"
-  static let keyField: StaticString = "tidegate-key"
 
   /// The hash of the node that is meant.
   var to: UInt64

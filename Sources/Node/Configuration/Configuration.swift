@@ -117,6 +117,8 @@ public struct Configuration: Sendable, Equatable {
   public struct CacheSizes: Sendable, Equatable {
     public var ramBytes: Int
     public var diskBytes: Int?
+    /// Nodes besides the owner that keep what is stored.
+    public var replicas: Int
   }
 
   /// Not in effect yet.

@@ -103,7 +103,7 @@ struct ConfigurationBuilder {
   }
 
   private func cache(_ section: ConfigurationSection) -> Configuration.CacheSizes {
-    .init(ramBytes: section["ram"]?.size ?? 0, diskBytes: section["disk"]?.size)
+    .init(ramBytes: section["ram"]?.size ?? 0, diskBytes: section["disk"]?.size, replicas: section.needInteger("replicas"))
   }
 
   private func throttle(_ section: ConfigurationSection) -> Configuration.Throttle {

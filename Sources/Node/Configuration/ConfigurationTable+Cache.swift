@@ -9,6 +9,9 @@ extension ConfigurationTable {
         "Memory for cached responses, everything included; at least 1MiB. Takes effect at the next start."),
       .optional(
         "disk", .size(zero: "no cache on disk"), status: .notYet, "Disk for cached responses on this node, below `node.data`."),
+      .init(
+        "replicas", .integer(0...2), "1",
+        "Nodes besides the owner of a key that keep a copy of what it has stored. The same on all nodes of a cluster."),
     ])
 
   static let routeCache = SectionTable(

@@ -211,6 +211,7 @@ final class ServingProcess {
       }
       return (peers.map { [$0.value.links.listing] } ?? []) + listings
     }
+    cache.set(replicas: compiled.configuration.cache.replicas, definitions: compiled.configuration.definitions)
     let snapshot = compiled.snapshot(observer: observer, cache: cache, peers: peers?.value.links, revision: revision)
     for worker in workers { worker.sync { $0.adopt(snapshot, listings: listings) } }
     current = compiled

@@ -1,0 +1,63 @@
+// What a node knows and does for the copies of what it has stored, and for those that it keeps for others.
+import Cache
+import Proxy
+import Runtime
+import Synchronization
+
+/// SAFETY: (@unchecked Sendable) everything in it is atomic or locks for itself.
+final class CopyState: @unchecked Sendable {
+  let sender: CopySender
+  private let stale = Locked(StaleLedger())
+  private let replicas = Atomic<Int>(1)
+  private let definitions = Atomic<UInt64>(0)
+  private let bytesUnderWay = Atomic<Int>(0)
+  /// Bytes of copies that are being fetched.
+  private let bytesUnderWayMax: Int
+
+  /// - Parameter memoryBytes: of the RAM tier.
+  init(_ sender: CopySender, memoryBytes: Int) {
+    self.sender = sender
+    bytesUnderWayMax = max(min(32 << 20, memoryBytes / 8), 1 << 20)
+  }
+
+  /// How many nodes besides the owner keep what is stored.
+  var replicaCount: Int { replicas.load(ordering: .relaxed) }
+  /// The hash of what this node serves now.
+  var servedDefinitions: UInt64 { definitions.load(ordering: .relaxed) }
+
+  func set(replicas count: Int, definitions hash: UInt64) {
+    replicas.store(count, ordering: .relaxed)
+    definitions.store(hash, ordering: .relaxed)
+  }
+
+  // MARK: what became stale meanwhile
+
+  func noteStale(_ key: [UInt8], now: Int64) {
+    let hash = key.withUnsafeBytes { StableHash.hash($0) }
+    stale.withLock { $0.note(hash, now: now) }
+  }
+
+  /// Keeps a copy unless one of its keys may have become stale since it was fetched.
+  /// - Parameters:
+  ///   - keys: under which it would be found.
+  ///   - keep: keeps it, before it returns; calls nothing that comes back here.
+  /// - Returns: whether it was kept.
+  func pass(_ keys: [[UInt8]], fetchedAt fetched: Int64, _ keep: () -> Void) -> Bool {
+    let hashes = keys.map { key in key.withUnsafeBytes { StableHash.hash($0) } }
+    return stale.withLock { ledger in
+      if hashes.contains(where: { ledger.isOvertaken($0, fetchedAt: fetched) }) { return false }
+      keep()
+      return true
+    }
+  }
+
+  // MARK: room
+
+  func reserve(_ bytes: Int) -> Bool {
+    if bytesUnderWay.wrappingAdd(bytes, ordering: .relaxed).newValue <= bytesUnderWayMax { return true }
+    bytesUnderWay.wrappingSubtract(bytes, ordering: .relaxed)
+    return false
+  }
+
+  func release(_ bytes: Int) { bytesUnderWay.wrappingSubtract(bytes, ordering: .relaxed) }
+}
