@@ -9,7 +9,7 @@ extension CacheRequest {
     // Without a host the key would be made of the connection's end.
     guard question == nil, let placement = service.placement, placement.members.count > 1, fields.has("host") else { return proceed() }
     owners = placement.rank(key, count: service.keepers)
-    askNext()
+    askFirst()
   }
 
   func askNext() {
@@ -23,6 +23,7 @@ extension CacheRequest {
     let sink = OwnerSink(self, endpoint: endpoint)
     sink.fetch = worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink)
     if sink.fetch == nil { return pass(reason) }
+    (asked, askedEndpoint) = (sink.fetch, endpoint)
     // It may have failed at once: then the request is already on its way elsewhere.
     if sink.isAnswered { return }
     sink.watch(worker)

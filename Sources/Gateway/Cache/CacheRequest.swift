@@ -29,6 +29,10 @@ final class CacheRequest: @unchecked Sendable {
   let question: PeerQuestion?
   /// Nodes that are still to be asked.
   var owners: [CacheMember] = []
+  var hasAskedReplica = false
+  /// The question to the owner, until its answer is there.
+  var asked: Fetch?
+  var askedEndpoint: UInt64?
   /// How often the fills that it followed proved useless for it.
   private var turns = 0
   private static let turnsMax = 3
@@ -56,6 +60,7 @@ final class CacheRequest: @unchecked Sendable {
 
   func begin() {
     let isBypassed = plan.bypassHeaders.contains { fields.has(named: $0[...]) }
+    if question?.isForStored ?? false { return answerFromStore() }
     if directives.noStore || isForTheOrigin || isBypassed { return pass(.bypass) }
     askOwner()
   }
@@ -66,7 +71,7 @@ final class CacheRequest: @unchecked Sendable {
     judge()
   }
 
-  private func lookUp() {
+  func lookUp() {
     candidate = nil
     guard let found = service.find(key, worker) else { return reason = .uriMiss }
     guard let variants = VariantIndex(found) else { return take(found, under: key) }

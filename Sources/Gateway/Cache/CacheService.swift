@@ -206,6 +206,8 @@ final class CacheWorker: TurnObserver {
   let reader: MemoryReader
   /// Where a request's key is written.
   var key: [UInt8] = []
+  /// Whom this worker asks.
+  var load = AskedLoad()
   /// Where the lines of a hit are written.
   let lines: UnsafeMutablePointer<UInt8>
 

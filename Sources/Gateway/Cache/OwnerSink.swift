@@ -40,7 +40,10 @@ final class OwnerSink: ResponseSink {
   func watch(_ worker: Worker) {
     worker.after(OwnerSink.lookAgainAfter) { [self] in
       if isAnswered || !request.reply.isOpen { return }
-      if request.service.placement?.isThere(endpoint) ?? false { return watch(worker) }
+      if request.service.placement?.isThere(endpoint) ?? false {
+        request.askReplica()
+        return watch(worker)
+      }
       isAnswered = true
       request.service.metrics.note(.peerFailed, worker)
       if let fetch { worker.cancel(fetch) }
