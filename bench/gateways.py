@@ -185,12 +185,12 @@ class House:
         meters.pin(pid, self.settings.gateway_cpus)
         return Gateway(name, pid, plain, tls)
 
-    def cluster(self, count):
-        """Nodes of Tidegate, with a cache, that know each other: tidegate-a, tidegate-b, …"""
+    def cluster(self, count, more=''):
+        """Nodes of Tidegate, with a cache, that know each other: tidegate-a, tidegate-b, …; `more` is said in all their configurations."""
         seed, key, nodes = free_ports(1)[0], base64.b64encode(os.urandom(32)).decode(), []
         for i in range(count):
             listen = free_ports(1)[0] if i else seed
-            section = f'cluster: {{ listen: 127.0.0.1:{listen}, seeds: [{f"127.0.0.1:{seed}" if i else ""}], keys: [{key}] }}'
+            section = f'cluster: {{ listen: 127.0.0.1:{listen}, seeds: [{f"127.0.0.1:{seed}" if i else ""}], keys: [{key}] }}\n{more}'
             nodes.append(self.start('tidegate', f'tidegate-{chr(ord("a") + i)}', cached=True, cluster=section))
         deadline = time.monotonic() + READY_SECONDS
         while any(alive(node) != count for node in nodes):

@@ -118,6 +118,49 @@ class OneReplica(ReplicaCase):
         self.assertIn("; hit", answer.get("cache-status"))
 
 
+class HotKeys(ReplicaCase):
+    CACHE = {"replicas": 0}
+
+    def hot(self):
+        """A path that another node owns and this one, a, answers by itself."""
+        for i in range(64):
+            path = f"/hot{i}"
+            owner = self.nodes.owner(path)
+            if owner != "a":
+                break
+        def answers():
+            before = self.nodes.judged("a")
+            for _ in range(40):
+                self.assertIn("; hit", get(self.nodes["a"], path)[1])
+            return self.nodes.judged("a") > before
+        wait_until(answers, "a node answers by itself what it is asked for often")
+        return path, owner
+
+    def test_a_copy_is_used_for_a_moment_and_goes_by_the_terms_of_the_original(self):
+        path, owner = self.hot()
+        self.assertEqual(self.origin.fetches(path), 1)
+        self.nodes.kill(owner)
+        # Nobody who could tell is left, and the copy does not outlive its moment.
+        wait_until(lambda: "; hit" not in get(self.nodes["a"], path)[1] or self.origin.fetches(path) > 1, "the copy is not used for long")
+
+    def test_an_unsafe_request_anywhere_reaches_the_copy_before_its_client_hears(self):
+        path, owner = self.hot()
+        third = next(label for label in self.nodes.nodes if label not in ("a", owner))
+        for poster in (third, owner, "a") * 5:
+            for _ in range(40):
+                old = get(self.nodes["a"], path)[0]
+            self.assertEqual(self.nodes[poster].get(path, method="POST", body=b"x").status, 200)
+            self.assertNotEqual(get(self.nodes["a"], path)[0], old, f"posted at {poster}")
+
+    def test_a_purge_reaches_the_copy(self):
+        path, _ = self.hot()
+        old = get(self.nodes["a"], path)[0]
+        answer = self.nodes["a"].admin(
+            "/purge?wait=5s", "POST", {"Content-Type": "application/json"}, json.dumps({"all": True}))
+        self.assertEqual(json.loads(answer.text)["awaited"], [])
+        self.assertNotEqual(get(self.nodes["a"], path)[0], old)
+
+
 class WithoutReplicas(ReplicaCase):
     CACHE = {"replicas": 0}
 

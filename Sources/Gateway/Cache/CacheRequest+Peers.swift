@@ -20,6 +20,7 @@ extension CacheRequest {
     let question = PeerQuestion(
       to: owner.node, definitions: plan.definitions, client: request.peerAddress, isSecure: request.isSecure,
       listenerPort: request.listenerPort)
+    if isHot { service.borrow(key, from: owner, question, like: request, worker) }
     let sink = OwnerSink(self, endpoint: endpoint)
     sink.fetch = worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink)
     if sink.fetch == nil { return pass(reason) }
@@ -42,7 +43,7 @@ extension CacheService {
   func tellStale(_ keys: [[UInt8]], _ definitions: UInt64, like exchange: ExchangeRef, _ worker: Worker) {
     guard let placement else { return }
     let asked = keys.flatMap { key in
-      (placement.rank(key, count: CacheService.keepersMax) + placement.leaving).compactMap { owner in
+      (placement.rank(key, count: CacheService.keepersMax) + placement.leaving + holders(key, placement)).compactMap { owner in
         owner.endpoint.map { (key, owner.node, $0) }
       }
     }
@@ -64,10 +65,11 @@ extension CacheService {
   }
 
   /// What another node has told to be stale.
-  func heardStale(_ fields: HeadFields) -> Bool {
-    guard let key = PeerMessage.bytes(fields, PeerMessage.keyField) else { return false }
+  /// - Returns: its key; nil where it cannot be read.
+  func heardStale(_ fields: HeadFields) -> [UInt8]? {
+    guard let key = PeerMessage.bytes(fields, PeerMessage.keyField) else { return nil }
     forget(key)
-    return true
+    return key
   }
 }
 

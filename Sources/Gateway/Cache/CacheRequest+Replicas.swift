@@ -17,6 +17,14 @@ extension CacheRequest {
     askReplica { [self] in askNext() }
   }
 
+  /// Whether a copy of what is asked for is worth having: it would answer the next requests of this kind at once.
+  var isHot: Bool {
+    guard plan.isPlain, service.copies.keepsHotCopies else { return false }
+    let hash = key.withUnsafeBytes { service.hash($0).high }
+    guard service.part(of: worker).hot.note(hash, now: CacheService.monotonic) else { return false }
+    return !isConditional && !fields.has("cache-control") && !fields.has("pragma") && !fields.has("authorization")
+  }
+
   /// Asks the first of those that are still to be asked for what it has stored; once for each request.
   /// - Parameter otherwise: called where it has nothing, or says nothing for `patience`; at most once, and not when it has answered.
   func askReplica(otherwise: (() -> Void)? = nil) {

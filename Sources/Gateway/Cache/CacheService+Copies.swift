@@ -23,8 +23,11 @@ extension CacheService {
   /// What nodes of a cluster agree on. From any thread.
   /// - Parameters:
   ///   - replicas: nodes that keep a copy of what is stored, besides the owner.
+  ///   - hotCopies: whether copies of hot keys are kept for a moment.
   ///   - definitions: a hash of all that nodes have to serve alike.
-  public func set(replicas: Int, definitions: UInt64) { copies.set(replicas: replicas, definitions: definitions) }
+  public func set(replicas: Int, hotCopies: Bool, definitions: UInt64) {
+    copies.set(replicas: replicas, hotCopies: hotCopies, definitions: definitions)
+  }
 
   // MARK: the owner's side
 

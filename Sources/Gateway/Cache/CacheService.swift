@@ -208,6 +208,10 @@ final class CacheWorker: TurnObserver {
   var key: [UInt8] = []
   /// Whom this worker asks.
   var load = AskedLoad()
+  var hot = HotKeys()
+  /// Keys of which a copy is on its way, for a moment's use.
+  var borrowing: Set<[UInt8]> = []
+  static let borrowingMax = 64
   /// Where the lines of a hit are written.
   let lines: UnsafeMutablePointer<UInt8>
 

@@ -8,7 +8,9 @@ import Synchronization
 final class CopyState: @unchecked Sendable {
   let sender: CopySender
   private let stale = Locked(StaleLedger())
+  private let leases = Locked(LeaseTable())
   private let replicas = Atomic<Int>(1)
+  private let borrows = Atomic<Bool>(true)
   private let definitions = Atomic<UInt64>(0)
   private let bytesUnderWay = Atomic<Int>(0)
   /// Bytes of copies that are being fetched.
@@ -25,8 +27,12 @@ final class CopyState: @unchecked Sendable {
   /// The hash of what this node serves now.
   var servedDefinitions: UInt64 { definitions.load(ordering: .relaxed) }
 
-  func set(replicas count: Int, definitions hash: UInt64) {
+  /// Whether this node keeps copies of what it asks other nodes for often.
+  var keepsHotCopies: Bool { borrows.load(ordering: .relaxed) }
+
+  func set(replicas count: Int, hotCopies: Bool, definitions hash: UInt64) {
     replicas.store(count, ordering: .relaxed)
+    borrows.store(hotCopies, ordering: .relaxed)
     definitions.store(hash, ordering: .relaxed)
   }
 
@@ -49,6 +55,18 @@ final class CopyState: @unchecked Sendable {
       keep()
       return true
     }
+  }
+
+  // MARK: who uses copies for a moment
+
+  func grant(_ key: [UInt8], to node: UInt64, now: Int64) -> Bool {
+    let hash = key.withUnsafeBytes { StableHash.hash($0) }
+    return leases.withLock { $0.grant(hash, to: node, now: now) }
+  }
+
+  func takeHolders(_ key: [UInt8], now: Int64) -> [UInt64] {
+    let hash = key.withUnsafeBytes { StableHash.hash($0) }
+    return leases.withLock { $0.take(hash, now: now) }
   }
 
   // MARK: room

@@ -17,7 +17,7 @@ extension GatewayApplication {
     let reply = request.hold()
     switch message {
     case .offer: take(reply, cache, question, fields, key, variant)
-    case .copy: give(reply, cache, key, variant)
+    case .copy: give(reply, cache, key, variant, lease: fields.has(PeerMessage.leaseField) ? fields : nil)
     case .stale: preconditionFailure("what is stale is no copy")
     }
     return .held
@@ -46,9 +46,22 @@ extension GatewayApplication {
   }
 
   /// A copy is asked for.
-  private func give(_ reply: LocalReply, _ cache: CacheService, _ key: [UInt8], _ variant: [UInt8]) {
-    guard let record = cache.record(key, variant: variant, reply.worker) else { return GatewayApplication.answer(reply, 404, []) }
+  private func give(_ reply: LocalReply, _ cache: CacheService, _ key: [UInt8], _ variant: [UInt8], lease fields: HeadFields?) {
+    let record =
+      fields.map { fields in
+        PeerMessage.number(fields, PeerMessage.fromField).flatMap { cache.lease(key, to: $0, reply.worker) }
+      } ?? cache.record(key, variant: variant, reply.worker)
+    guard let record else { return GatewayApplication.answer(reply, 404, []) }
     GatewayApplication.answer(reply, 200, record.encodeHead() + record.body)
+  }
+
+  /// Something is stale: whoever says so hears when all know who have a copy from here.
+  @inline(never)
+  func decideStale(_ request: RequestView, _ cache: CacheService, _ question: PeerQuestion, _ fields: HeadFields) -> Step {
+    guard let key = cache.heardStale(fields) else { return .fault(.malformed) }
+    let reply = request.hold()
+    cache.tellHolders(key, question, reply) { GatewayApplication.answer(reply, .kept) }
+    return .held
   }
 
   private static func answer(_ reply: LocalReply, _ outcome: CopyOutcome) { answer(reply, outcome.rawValue, []) }

@@ -119,6 +119,8 @@ public struct Configuration: Sendable, Equatable {
     public var diskBytes: Int?
     /// Nodes besides the owner that keep what is stored.
     public var replicas: Int
+    /// Whether copies of hot keys of other nodes are kept for a moment.
+    public var hotCopies: Bool
   }
 
   /// Not in effect yet.

@@ -103,7 +103,8 @@ struct ConfigurationBuilder {
   }
 
   private func cache(_ section: ConfigurationSection) -> Configuration.CacheSizes {
-    .init(ramBytes: section["ram"]?.size ?? 0, diskBytes: section["disk"]?.size, replicas: section.needInteger("replicas"))
+    .init(ramBytes: section["ram"]?.size ?? 0, diskBytes: section["disk"]?.size, replicas: section.needInteger("replicas"),
+      hotCopies: section.needFlag("hot_copies"))
   }
 
   private func throttle(_ section: ConfigurationSection) -> Configuration.Throttle {

@@ -12,6 +12,8 @@ extension ConfigurationTable {
       .init(
         "replicas", .integer(0...2), "1",
         "Nodes besides the owner of a key that keep a copy of what it has stored. The same on all nodes of a cluster."),
+      .init(
+        "hot_copies", .flag, "true", "Keep copies of what other nodes are asked for often, each for a fifth of a second, and answer from them."),
     ])
 
   static let routeCache = SectionTable(

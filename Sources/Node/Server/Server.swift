@@ -211,7 +211,8 @@ final class ServingProcess {
       }
       return (peers.map { [$0.value.links.listing] } ?? []) + listings
     }
-    cache.set(replicas: compiled.configuration.cache.replicas, definitions: compiled.configuration.definitions)
+    let settings = compiled.configuration.cache
+    cache.set(replicas: settings.replicas, hotCopies: settings.hotCopies, definitions: compiled.configuration.definitions)
     let snapshot = compiled.snapshot(observer: observer, cache: cache, peers: peers?.value.links, revision: revision)
     for worker in workers { worker.sync { $0.adopt(snapshot, listings: listings) } }
     current = compiled
