@@ -54,7 +54,7 @@ class Nodes:
         self.stack, self.cache = stack, cache
         self.upstream = origin or stack.enter_context(Upstream())
         self.origin = Stamps(self.upstream)
-        self.ports = [free_port() for _ in range(count)]
+        self.ports = [free_port() for _ in LABELS]
         self.nodes = {}
         for label in LABELS[:count]:
             self.start(label)
@@ -62,10 +62,12 @@ class Nodes:
 
     def start(self, label):
         i = LABELS.index(label)
-        seeds = [loopback(p) for j, p in enumerate(self.ports) if j != i]
+        seeds = [loopback(p) for j, p in enumerate(self.ports) if j != i and LABELS[j] in self.nodes]
         config = settings(self.upstream.port, label, self.ports[i], seeds, self.cache)
         self.nodes[label] = self.stack.enter_context(Gateway(config))
         return self.nodes[label]
+
+    add = start
 
     def __getitem__(self, label):
         return self.nodes[label]
@@ -83,6 +85,10 @@ class Nodes:
 
     def copies(self, label, result="taken"):
         return self.nodes[label].metrics().get(("tidegate_cache_copies_total", (("result", result),)), 0)
+
+    def waiting(self, label):
+        """Offers of copies that are not through yet, or still to be made."""
+        return json.loads(self.nodes[label].admin("/cache").text)["copies_waiting"]
 
     def judged(self, label):
         """Requests that this node's cache has judged: those for keys of its own, whichever node they came in at."""

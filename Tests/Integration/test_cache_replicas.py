@@ -3,10 +3,12 @@ import contextlib
 import json
 import os
 import signal
+import threading
 import unittest
 
 from cache_nodes import Nodes, get
-from harness import wait_until
+from harness import Gateway, configuration, wait_until
+from upstream import Upstream
 
 
 class ReplicaCase(unittest.TestCase):
@@ -159,6 +161,89 @@ class HotKeys(ReplicaCase):
             "/purge?wait=5s", "POST", {"Content-Type": "application/json"}, json.dumps({"all": True}))
         self.assertEqual(json.loads(answer.text)["awaited"], [])
         self.assertNotEqual(get(self.nodes["a"], path)[0], old)
+
+
+class Moves(ReplicaCase):
+    PATHS = [f"/m{i}" for i in range(40)]
+
+    def fetches(self):
+        return sum(self.origin.fetches(path) for path in self.PATHS)
+
+    def fill(self):
+        for path in self.PATHS:
+            get(self.nodes["a"], path)
+        wait_until(lambda: sum(self.nodes.copies(n) for n in self.nodes.nodes) >= len(self.PATHS), "all have copies")
+
+    def settle(self, before):
+        """Waits until members' changes have led to offers, and all of those are through."""
+        # Of 40 keys each node among three or four has a part in 20 or so: fewer than 5 have a chance below one in a million.
+        wait_until(lambda: sum(self.nodes.copies(n) for n in self.nodes.nodes) >= before + 5, "copies are made")
+        wait_until(lambda: all(self.nodes.waiting(n) == 0 for n in self.nodes.nodes), "all offers are through")
+
+    def assert_all_hit(self, label):
+        for path in self.PATHS:
+            self.assertIn("; hit", get(self.nodes[label], path)[1], path)
+        self.assertEqual(self.fetches(), len(self.PATHS))
+
+    def test_a_new_node_is_given_what_is_its_own(self):
+        self.fill()
+        before = sum(self.nodes.copies(n) for n in self.nodes.nodes)
+        self.nodes.add("d")
+        self.nodes.wait_alive(4)
+        self.settle(before)
+        self.assert_all_hit("d")
+
+    def test_after_a_death_there_is_another_replica(self):
+        self.fill()
+        before = sum(self.nodes.copies(n) for n in self.nodes.nodes if n != "c")
+        self.nodes.kill("c")
+        self.nodes.wait_alive(2)
+        self.settle(before)
+        self.nodes.kill("b")
+        self.assert_all_hit("a")
+
+
+class HandOver(ReplicaCase):
+    CACHE = {"replicas": 0}
+
+    def test_a_node_that_drains_hands_over_what_it_has(self):
+        paths = [f"/d{i}" for i in range(40)]
+        for path in paths:
+            get(self.nodes["b"], path)
+        leaving = self.nodes.nodes.pop("a")
+        leaving.stop()
+        for path in paths:
+            self.assertIn("; hit", get(self.nodes["b"], path)[1], path)
+        self.assertEqual(sum(self.origin.fetches(path) for path in paths), len(paths))
+
+
+class ColdStart(unittest.TestCase):
+    def test_fetches_beyond_the_bound_wait_for_their_turn(self):
+        upstream = self.enterContext(Upstream())
+        inside, released = [], threading.Event()
+        def answer(exchange):
+            inside.append(exchange.request.target)
+            released.wait(15)
+            exchange.respond(200, [("Cache-Control", "max-age=600")], exchange.request.target.encode())
+        upstream.on(None, answer)
+        config = configuration(
+            upstream.port, routes={"$default": {"upstream": "main", "cache": {}}}, node={"workers": 2},
+            cache={"ram": "16MiB", "fills": 2})
+        gateway = self.enterContext(Gateway(config))
+        paths, got = [f"/c{i}" for i in range(8)], {}
+        def ask(path):
+            got[path] = gateway.get(path).body.decode()
+        threads = [threading.Thread(target=ask, args=(path,)) for path in paths]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: json.loads(gateway.admin("/cache").text)["fills_under_way"] == 8, "all are asked for")
+        wait_until(lambda: len(inside) >= 2, "the first are at the origin")
+        self.assertEqual(len(inside), 2)
+        released.set()
+        for thread in threads:
+            thread.join(15)
+        self.assertEqual(got, {path: path for path in paths})
+        self.assertEqual(sorted(inside), sorted(paths))
 
 
 class WithoutReplicas(ReplicaCase):

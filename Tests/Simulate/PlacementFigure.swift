@@ -1,12 +1,13 @@
-// The figure of placement: how evenly keys lie on nodes, and which of them move when a node joins or dies. Keys, nodes and score are those of
-// the cache; every thousandth key is asked of its own placement besides.
+// The figure of placement: how evenly keys lie on nodes, and which of them move when a node joins or dies. Keys, nodes and score are
+// those of the cache; every thousandth key is asked of its own placement besides.
 import ArgumentParser
 import Cache
 import Gateway
 import Runtime
 
 struct Placement: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Places keys on 3 to 50 nodes: peak/average, and keys moved beyond a dead node's.")
+  static let configuration = CommandConfiguration(
+    abstract: "Places keys on 3 to 50 nodes: peak/average, and keys moved beyond a dead node's.")
   @Option(help: "How many keys.") var keys = 4_000_000
   @Option(help: "Draws the nodes.") var seed: UInt64 = 9_111
   @Option(help: "The largest cluster.") var nodes = 50

@@ -35,7 +35,7 @@ struct AskedLoad {
   /// Whether an endpoint has been asked for more than its share, and another for less.
   /// - Parameter other: nil for this node itself, which is never asked.
   func isOver(_ endpoint: UInt64, besides other: UInt64?) -> Bool {
-    let nodes = Set(counts.keys).union(before.keys).count
+    let nodes = max(counts.count, before.count)
     guard sum >= AskedLoad.countMin, nodes > 1 else { return false }
     let most = AskedLoad.bound * Double(sum) / Double(nodes)
     guard Double(load(endpoint)) > most else { return false }

@@ -1,5 +1,5 @@
-// Copies of stored responses on other nodes: which node offers what to whom, what a node gives when it is asked for a copy, and what it does
-// with one that it gets.
+// Copies of stored responses on other nodes: which node offers what to whom, what a node gives when it is asked for a copy, and what it
+// does with one that it gets.
 import Cache
 import Proxy
 import Runtime
@@ -24,8 +24,10 @@ extension CacheService {
   /// - Parameters:
   ///   - replicas: nodes that keep a copy of what is stored, besides the owner.
   ///   - hotCopies: whether copies of hot keys are kept for a moment.
+  ///   - fills: how many fetches may be under way at once.
   ///   - definitions: a hash of all that nodes have to serve alike.
-  public func set(replicas: Int, hotCopies: Bool, definitions: UInt64) {
+  public func set(replicas: Int, hotCopies: Bool, fills: Int, definitions: UInt64) {
+    fillGate.set(most: fills)
     copies.set(replicas: replicas, hotCopies: hotCopies, definitions: definitions)
   }
 
@@ -90,7 +92,7 @@ extension CacheService {
     let terms = record.terms(askedAt: asked)
     var packed = terms.packed
     packed.edition = record.edition
-    var flags = UInt32(record.status)
+    var flags = UInt32(record.status) | CopyMark.variant(variant.count)
     if place > 0 {
       packed.freshUntil = .min
       flags |= CopyMark.replica

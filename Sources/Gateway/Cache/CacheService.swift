@@ -34,6 +34,7 @@ public final class CacheService: @unchecked Sendable {
   private let parts: [CacheWorker]
   public let metrics: CacheMetrics
   let copies: CopyState
+  let fillGate = FillGate()
   private let placed = Locked<CachePlacement?>(nil)
   /// How requests are sent to other nodes, whose upstream is the first of every snapshot of a node in a cluster.
   let peers: UnsafePointer<ForwardPlan>
@@ -57,8 +58,13 @@ public final class CacheService: @unchecked Sendable {
   public var placement: CachePlacement? { placed.withLock { $0 } }
 
   public func place(on placement: CachePlacement?) {
-    placed.withLock { $0 = placement }
-    if placement != nil { purges.after { [weak self] in self?.dropWhatMoved() } }
+    let before = placed.withLock { placed in
+      defer { placed = placement }
+      return placed
+    }
+    guard let placement else { return }
+    purges.after { [weak self] in self?.dropWhatMoved() }
+    if !copies.isHandingOver { offerWhatMoved(from: before, to: placement) }
   }
 
   /// What other nodes have now is dropped here: nobody would tell this one that it has become stale.
@@ -143,19 +149,20 @@ public final class CacheService: @unchecked Sendable {
       index.put(names)
       if !isKnown { insert(index, key) }
       let whole = index.key(of: key, head.variant)
-      insert(whole, head, pieces, tags, edition)
+      insert(whole, head, pieces, tags, edition, variant: whole.count - key.count)
       return Array(whole[key.count...])
     }
   }
 
-  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64], _ edition: UInt32 = 0) {
+  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64], _ edition: UInt32 = 0, variant: Int = 0) {
     var terms = head.terms.packed
     terms.edition = edition
     key.withUnsafeBytes { key in
       head.text.withUnsafeBytes { text in
         withBuffers(pieces[...], []) { body in
           _ = memory.insert(
-            hash(key), EntryParts(key: key, head: text, body: body, terms: terms, tags: tags, flags: UInt32(head.status)))
+            hash(key),
+            EntryParts(key: key, head: text, body: body, terms: terms, tags: tags, flags: UInt32(head.status) | CopyMark.variant(variant)))
         }
       }
     }

@@ -83,6 +83,15 @@ enum CopyMark {
   /// Kept for a moment, as long as its owner knows of it.
   static let lease: UInt32 = 1 << 29
   static let any = replica | lease
+
+  /// The bits above the status say how many bytes of the key are a variant's own.
+  static func variant(_ count: Int) -> UInt32 { UInt32(min(count, 0x1fff)) << 16 }
+
+  /// nil where they are too many to be said.
+  static func variantBytes(_ flags: UInt32) -> Int? {
+    let count = Int(flags >> 16 & 0x1fff)
+    return count == 0x1fff ? nil : count
+  }
 }
 
 extension EntryTerms {

@@ -66,8 +66,15 @@ final class CopySender: @unchecked Sendable {
 
   func attach(_ worker: Worker) { workers.append(worker) }
 
+  /// Does something on the thread of the first worker; false where there is none.
+  func onWorker(_ work: @escaping @Sendable (Worker) -> Void) -> Bool {
+    guard let worker = workers.first else { return false }
+    worker.post(work)
+    return true
+  }
+
   /// Offers that wait or are under way.
-  var count: Int { state.withLock { $0.waiting.count - $0.first + $0.underWay + $0.pausing } }
+  var count: Int { state.withLock { $0.waiting.count - $0.first + $0.underWay } }
 
   /// From any thread.
   /// - Returns: whether there was room.

@@ -12,6 +12,9 @@ final class CopyState: @unchecked Sendable {
   private let replicas = Atomic<Int>(1)
   private let borrows = Atomic<Bool>(true)
   private let definitions = Atomic<UInt64>(0)
+  private let walks = Atomic<UInt64>(0)
+  private let walking = Atomic<Int>(0)
+  private let handsOver = Atomic<Bool>(false)
   private let bytesUnderWay = Atomic<Int>(0)
   /// Bytes of copies that are being fetched.
   private let bytesUnderWayMax: Int
@@ -68,6 +71,19 @@ final class CopyState: @unchecked Sendable {
     let hash = key.withUnsafeBytes { StableHash.hash($0) }
     return leases.withLock { $0.take(hash, now: now) }
   }
+
+  // MARK: walks
+
+  /// The number of a walk that takes the place of the one under way.
+  func nextWalk() -> UInt64 { walks.wrappingAdd(1, ordering: .relaxed).newValue }
+  /// Walks that have not ended.
+  var walkCount: Int { walking.load(ordering: .relaxed) }
+  func noteWalks(_ change: Int) { walking.wrappingAdd(change, ordering: .relaxed) }
+  func isWalk(_ serial: UInt64) -> Bool { walks.load(ordering: .relaxed) == serial }
+
+  /// This node gives away what it has: a change of members is no reason for another walk.
+  var isHandingOver: Bool { handsOver.load(ordering: .relaxed) }
+  func beginHandingOver() { handsOver.store(true, ordering: .relaxed) }
 
   // MARK: room
 

@@ -8,6 +8,9 @@ import Runtime
 ///
 /// Confined to its worker's thread.
 final class CopyTaker: ResponseSink {
+  /// Nanoseconds.
+  private static let patience: UInt64 = 2_000_000_000
+
   private let service: CacheService
   private let key: [UInt8]
   private let variant: [UInt8]
@@ -44,7 +47,15 @@ final class CopyTaker: ResponseSink {
     if !variant.isEmpty { more.append((PeerMessage.variantField, PeerMessage.digits(variant))) }
     if let from { more += [(PeerMessage.leaseField, [0x31]), (PeerMessage.fromField, PeerMessage.digits(from))] }
     let head = PeerMessage.copy.head(question, key: key, more)
-    if worker.fetch(head, by: service.peers, pinned: endpoint, like: exchange, self) == nil { end(.internalError, worker) }
+    guard let fetch = worker.fetch(head, by: service.peers, pinned: endpoint, like: exchange, self) else {
+      return end(.internalError, worker)
+    }
+    // A node that is frozen says nothing, and keeps room here.
+    worker.after(CopyTaker.patience) { [weak self] in
+      guard let self, !hasEnded else { return }
+      worker.cancel(fetch)
+      end(.requestTimeout, worker)
+    }
   }
 
   override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
@@ -66,6 +77,10 @@ final class CopyTaker: ResponseSink {
   override func end(_ fault: Fault?, _ worker: Worker) {
     if hasEnded { return }
     hasEnded = true
+    defer {
+      service.copies.release(reserved)
+      reserved = 0
+    }
     guard fault == nil, isTaking, bytes.count == reserved, let record = CopyRecord(bytes) else { return told(.refused) }
     bytes = []
     told(keep(record, asked))

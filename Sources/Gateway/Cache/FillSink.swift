@@ -23,6 +23,8 @@ final class FillSink: ResponseSink {
   private weak var leader: CacheRequest?
   /// The fetch itself, so that it can go on after waiting.
   var fetch: Fetch?
+  /// Held until the response is through.
+  var place: FillPlace?
   private var head: Fill.Head?
   /// The body so far is kept to be stored.
   private var isStoring = false

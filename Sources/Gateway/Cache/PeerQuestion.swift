@@ -37,7 +37,8 @@ struct PeerQuestion: Equatable {
     let lines = fields.all(PeerQuestion.field)
     guard lines.count == 1 else { return nil }
     let words = String(decoding: lines[0], as: UTF8.self).split(separator: " ")
-    guard words.count == 6, words[0] == "1" || words[0] == "2", let to = UInt64(words[1], radix: 16), let definitions = UInt64(words[2], radix: 16),
+    guard words.count == 6, words[0] == "1" || words[0] == "2", let to = UInt64(words[1], radix: 16),
+      let definitions = UInt64(words[2], radix: 16),
       words[3] == "https" || words[3] == "http", let port = UInt16(words[4]), let client = SocketAddress(String(words[5]))
     else { return nil }
     self.init(to: to, definitions: definitions, client: client, isSecure: words[3] == "https", listenerPort: port)

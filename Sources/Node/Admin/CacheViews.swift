@@ -33,6 +33,7 @@ enum CacheViews {
           JSONMember("by_result", .object(view.results.map { JSONMember($0.name, JSONValue($0.count)) })),
         ])),
       JSONMember("fills_under_way", JSONValue(report.fills)), JSONMember("purges", .object(purges)),
+      JSONMember("copies_waiting", JSONValue(report.copiesWaiting)),
       JSONMember("settled", .bool(report.isSettled)),
     ])
   }
@@ -71,6 +72,7 @@ enum CacheViews {
         name: "tidegate_cache_evictions_total", help: "Entries that had to go for others, on trial or proved.", kind: .counter,
         series: evictions),
       gauge("tidegate_cache_fills", "Fetches under way that other requests may follow.", report.fills),
+      gauge("tidegate_cache_copies_waiting", "Offers of copies to other nodes that wait or are under way.", report.copiesWaiting),
       counter("tidegate_cache_purges_total", "Purges that were applied to this node.", report.purges.purges),
       gauge("tidegate_cache_purges_waiting", "Purges that wait for their sweep.", report.purges.waiting),
       MetricFamily(

@@ -121,6 +121,8 @@ public struct Configuration: Sendable, Equatable {
     public var replicas: Int
     /// Whether copies of hot keys of other nodes are kept for a moment.
     public var hotCopies: Bool
+    /// Fetches for the cache under way at once.
+    public var fills: Int
   }
 
   /// Not in effect yet.
