@@ -104,7 +104,7 @@ bench-gossip: setup-run ## the figures of gossip, simulated and on real processe
 	@.build/release/simulate real deaths
 	@.build/release/simulate real limits --kill
 
-chaos: build ## hurt a cluster of five real nodes by a schedule: make chaos CHAOS="--seed 7 --rounds 50"
+chaos: build ## hurt a cluster of five real nodes, then one whose cache is under load: make chaos CHAOS="--seed 7 --rounds 50"
 	@ops/setup bench
 	@ops/chaos --binary $(BINARY) $(CHAOS)
 
@@ -116,7 +116,7 @@ bench-cache: build ## measure the cache beside nginx, HAProxy and Varnish, and o
 	@ops/setup bench
 	@$(SWIFT) build -c release --product simulate
 	@.build/release/simulate placement
-	bench/run hit1k hit64k peerhit collapse killratio $(BENCH)
+	bench/run hit1k hit64k peerhit collapse purge diskhit restart killratio $(BENCH)
 
 docs: setup-run ## write docs/reference anew from the code
 	TIDEGATE_WRITE_REFERENCE=1 $(SWIFT) test --disable-xctest $(STRICT) --filter ReferenceTests

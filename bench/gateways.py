@@ -3,6 +3,7 @@ ports that are free at the moment; everything lies in the work folder, but for w
 process that was started here never outlives the run."""
 import base64
 import ctypes
+import functools
 import http.client
 import json
 import os
@@ -82,7 +83,7 @@ def routes(cached=False):
     keys = [f'{method} /{version}/{noun}{rest}' for version in ('v1', 'v2', 'v3') for noun in nouns for method, rest in (
         ('GET', ''), ('POST', ''), ('GET', '/{id}'), ('PUT', '/{id}'), ('DELETE', '/{id}'), ('GET', '/{id}/history'),
         ('GET', '/{id}/files/{proxy+}'), ('ANY', '/{id}/notes/{note}'), ('GET', '/search'), ('PATCH', '/{id}'))]
-    measured = ['GET /1k/{id}', 'GET /64k/{id}', 'GET /chunked/{id}', 'GET /slow/{wait}/{id}']
+    measured = ['GET /1k/{id}', 'GET /64k/{id}', 'GET /chunked/{id}', 'GET /slow/{wait}/{id}', 'GET /tag/{tag}/{id}', 'GET /noise/{id}']
     keys = keys[:ROUTES - len(measured)]
     keys[100:100] = measured
     return '\n'.join(f'      "{key}": {{ upstream: origin{", cache: {}" if cached and key in measured else ""} }}' for key in keys)
@@ -91,8 +92,9 @@ def routes(cached=False):
 class Gateway:
     """One running gateway: `pid` is the root of its process tree, `plain`, `tls` and `admin` are its ports (None: not spoken)."""
 
-    def __init__(self, name, pid, plain, tls, process=None, admin=None):
+    def __init__(self, name, pid, plain, tls, process=None, admin=None, launch=None, folder=None):
         self.name, self.pid, self.plain, self.tls, self.process, self.admin = name, pid, plain, tls, process, admin
+        self.launch, self.folder = launch, folder
 
     def url(self, path, tls=False):
         return f'https://localhost:{self.tls}{path}' if tls else f'http://127.0.0.1:{self.plain}{path}'
@@ -100,6 +102,11 @@ class Gateway:
     def stop(self):
         if self.process:
             end(self.process)
+
+    def relaunch(self):
+        """Starts it again after its end, as it was."""
+        self.process = self.launch()
+        self.pid = self.process.pid
 
     def fault(self, path, length, tls=False):
         """None when one request is answered as the work needs it, else what is wrong."""
@@ -138,6 +145,14 @@ class Gateway:
 def alive(node):
     """How many nodes this one sees alive, itself included."""
     return sum(member['state'] == 'alive' for member in json.loads(node.ask('/members', node.admin))['members'])
+
+
+def await_agreed(nodes):
+    deadline = time.monotonic() + READY_SECONDS
+    while any(alive(node) != len(nodes) for node in nodes):
+        if time.monotonic() > deadline:
+            raise Failure(f'{len(nodes)} nodes do not find each other: {[alive(node) for node in nodes]} alive')
+        time.sleep(0.05)
 
 
 class House:
@@ -192,32 +207,33 @@ class House:
             listen = free_ports(1)[0] if i else seed
             section = f'cluster: {{ listen: 127.0.0.1:{listen}, seeds: [{f"127.0.0.1:{seed}" if i else ""}], keys: [{key}] }}\n{more}'
             nodes.append(self.start('tidegate', f'tidegate-{chr(ord("a") + i)}', cached=True, cluster=section))
-        deadline = time.monotonic() + READY_SECONDS
-        while any(alive(node) != count for node in nodes):
-            if time.monotonic() > deadline:
-                raise Failure(f'{count} nodes do not find each other: {[alive(node) for node in nodes]} alive')
-            time.sleep(0.05)
+        await_agreed(nodes)
         return nodes
 
-    def start(self, name, label=None, workers=1, capacity=12000, cpus=None, cached=False, cluster=''):
+    def start(self, name, label=None, workers=1, capacity=12000, cpus=None, cached=False, cluster='', disk=None):
         """`name` is a kind of gateway, `label` tells two of one kind apart; `capacity` is the number of connections to prepare for,
-        `cached` asks for one that caches what is measured, `cluster` is that section of Tidegate's configuration."""
+        `cached` asks for one that caches what is measured, `cluster` is that section of Tidegate's configuration, `disk` (RAM, disk) has what is cached kept on a real disk beyond so much
+        memory, as far as a gateway tells the two apart."""
         if name in self.settings.attached:
             return self.attach(name)
         label = label or name
         folder = self.settings.path(label)
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        os.makedirs(f'{self.memory}/{label}', exist_ok=True)
         plain, tls, admin = free_ports(3)
+        kept = f'{folder}/kept' if disk else f'{self.memory}/{label}'
+        os.makedirs(kept, exist_ok=True)
+        if disk:
+            cluster += f'\ncache: {{ ram: {disk[0]}, disk: {disk[1]} }}'
         values = dict(
             WORK=folder, PLAIN=plain, TLS=tls, ADMIN=admin, ORIGIN=self.origin_port, WORKERS=workers, CAPACITY=capacity,
             BUFFER=98304 if name == 'haproxy-big' else 16384, SENDFILE='on' if name == 'nginx-sendfile' else 'off', NAME=label,
-            MEMORY=f'{self.memory}/{label}', ROUTES=routes(cached), CLUSTER=cluster, CERTIFICATE=self.settings.path('tls/cert.pem'),
+            MEMORY=kept, ROUTES=routes(cached), CLUSTER=cluster, CERTIFICATE=self.settings.path('tls/cert.pem'),
             KEY=self.settings.path('tls/key.pem'), PAIR=self.settings.path('tls/pair.pem'))
         command, environment = self.command(name, folder, values, cached)
-        process = launch(command, cpus or self.settings.gateway_cpus, f'{folder}/output.log', environment)
-        gateway = Gateway(label, process.pid, plain, tls, process, admin)
+        start = functools.partial(launch, command, cpus or self.settings.gateway_cpus, f'{folder}/output.log', environment)
+        process = start()
+        gateway = Gateway(label, process.pid, plain, tls, process, admin, start, folder)
         self.running.append(gateway)
         self.await_ready(gateway)
         return gateway

@@ -1,10 +1,14 @@
 """The clients: wrk for HTTP/1.1, h2load for HTTP/2 and for a fixed rate, our own `dial` for handshakes and idle connections `crowd` for
 many who ask for one thing at once, and `zipf` for many keys. Each returns what was answered and what failed; all run on the client's CPU with one TLS cipher
 suite."""
+import contextlib
 import os
+import random
 import re
 import subprocess
 from collections import namedtuple
+
+from gateways import launch
 
 Load = namedtuple('Load', 'answered failed p50 p99')  # microseconds
 Crowd = namedtuple('Crowd', 'whole failed sent median last body')  # milliseconds, as crowd.c has them
@@ -44,17 +48,36 @@ class Client:
         log = self.settings.path('paced.log')
         self.output([self.settings.tool('h2load'), '--h1', '-t1', f'-c{CONNECTIONS}', f'--rps={rate / CONNECTIONS}', '-D', str(seconds + 1),
                      '--log-file', log, url])
-        with open(log) as f:
-            rows = [tuple(map(int, line.split('\t')[:3])) for line in f]
-        os.unlink(log)
-        if not rows:
-            return Load(0, 1, 0, 0)
-        begun = min(row[0] for row in rows) + 1_000_000
-        times = sorted(row[2] for row in rows if row[0] >= begun)
-        failed = sum(row[1] != 200 for row in rows)
-        if not times:
-            return Load(0, failed or 1, 0, 0)
-        return Load(len(times), failed, times[len(times) // 2], times[len(times) * 99 // 100])
+        return settled([log])
+
+    def spread(self, port, paths, rate, connections, log=None, seconds=3600):
+        """Processes that ask for these paths, `rate` a second over connections of one process each: every one in an order of its own."""
+        for i in range(connections):
+            urls = self.settings.path(f'urls-{port}-{i}')
+            with open(urls, 'w') as f:
+                f.writelines(f'http://127.0.0.1:{port}{path}\n' for path in random.Random(i).sample(paths, len(paths)))
+            command = [self.settings.tool('h2load'), '--h1', '-t1', '-c1', f'--rps={rate / connections}', '-D', str(seconds), '-i', urls]
+            yield launch(command + ([f'--log-file={log}-{i}'] if log else []), self.cpus, os.devnull)
+
+    def paced_over(self, port, paths, rate, connections, seconds):
+        """As `paced`, over many paths."""
+        log = self.settings.path('spread.log')
+        for process in list(self.spread(port, paths, rate, connections, log, seconds + 1)):
+            process.wait()
+        return settled([f'{log}-{i}' for i in range(connections)])
+
+    @contextlib.contextmanager
+    def background(self, ports, paths, rate, connections=2):
+        """Load at a fixed rate for each port while the block runs; what it is answered is not looked at."""
+        running = [process for port in ports for process in self.spread(port, paths, rate, connections)]
+        try:
+            yield
+            if ended := [process.returncode for process in running if process.poll() is not None]:
+                raise OSError(f'{len(ended)} of the clients behind ended with {ended[0]}')
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
 
     def handshakes(self, port, seconds, resume):
         """(handshakes, of them resumed, failed, what was negotiated)"""
@@ -92,3 +115,20 @@ def number(pattern, text):
 def duration(pattern, text):
     found = re.search(pattern, text, re.M)
     return float(found[1]) * UNITS[found[2]] if found else 0
+
+
+def settled(logs):
+    """Percentiles over every request in h2load's logs but those of the first second."""
+    rows = []
+    for log in logs:
+        with open(log) as f:
+            rows += [tuple(map(int, line.split('\t')[:3])) for line in f]
+        os.unlink(log)
+    if not rows:
+        return Load(0, 1, 0, 0)
+    begun = min(row[0] for row in rows) + 1_000_000
+    times = sorted(row[2] for row in rows if row[0] >= begun)
+    failed = sum(row[1] != 200 for row in rows)
+    if not times:
+        return Load(0, failed or 1, 0, 0)
+    return Load(len(times), failed, times[len(times) // 2], times[len(times) * 99 // 100])

@@ -1,7 +1,7 @@
 // The origin behind every gateway under measurement: one thread, edge-triggered epoll, keep-alive and pipelining, answers made before
 // the first request. It reads requests without bodies and looks at the path's start alone: /64k answers 64 KiB, /chunked 1 KiB in one
 // chunk, /slow/N/ a head after N milliseconds and then 64 KiB over two seconds, /count how many others were asked for, /count/slow how
-// many slow ones, everything else 1 KiB. Answers may be cached for a day from the start on. Whoever compares the slow body (crowd.c)
+// many slow ones, /tag/N/ 1 KiB tagged `bench-N`, /noise/N 64 KiB that no one compresses, everything else 1 KiB. Answers may be cached for a day from the start on. Whoever compares the slow body (crowd.c)
 // knows its pattern.
 //   origin PORT
 #define _GNU_SOURCE
@@ -16,11 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { request_max = 8192, answers_queued_max = 64, slow_clients_max = 4096, slow_body = 65536, slow_pieces = 32, count_digits = 20 };
+enum { request_max = 8192, answers_queued_max = 64, slow_clients_max = 4096, slow_body = 65536, slow_pieces = 32, count_digits = 20, kinds = 64 };
 static const double slow_seconds = 2, slow_tick = 0.005;
 
 struct answer { char *bytes; size_t count, body; };
-static struct answer answer_1k, answer_64k, answer_chunked, answer_slow, answer_count;
+static struct answer answer_1k, answer_64k, answer_chunked, answer_slow, answer_count, answer_tagged[kinds], answer_noise[kinds];
 static unsigned long long asked, asked_slow; // requests but those for the counts
 
 struct client {
@@ -66,6 +66,22 @@ static struct answer make_slow(void) {
   return a;
 }
 
+static struct answer make_tagged(int tag) {
+  char fields[64];
+  sprintf(fields, "Cache-Tag: bench-%d\r\nContent-Length: 1024", tag);
+  return make(fields, "", 1024, "");
+}
+
+static struct answer make_noise(unsigned kind) {
+  struct answer a = make("Content-Length: 65536", "", 65536, "");
+  unsigned long long state = kind + 1;
+  for (size_t i = 0; i < a.body; i++) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17; // xorshift64
+    a.bytes[a.count - a.body + i] = (char)(state >> 32);
+  }
+  return a;
+}
+
 static const struct answer *begin_slow(struct client *c, long milliseconds) {
   asked_slow++;
   if (slow_count == slow_clients_max) return &answer_1k;
@@ -98,6 +114,8 @@ static const struct answer *choose(struct client *c, const char *request) {
   asked++;
   if (path && !strncmp(path, " /slow/", 7)) return begin_slow(c, atol(path + 7));
   if (path && !strncmp(path, " /64k", 5)) return &answer_64k;
+  if (path && !strncmp(path, " /tag/", 6)) return &answer_tagged[strtoul(path + 6, 0, 10) % kinds];
+  if (path && !strncmp(path, " /noise/", 8)) return &answer_noise[strtoul(path + 8, 0, 10) % kinds];
   if (path && !strncmp(path, " /chunked", 9)) return &answer_chunked;
   return &answer_1k;
 }
@@ -184,6 +202,7 @@ int main(int argc, char **argv) {
   answer_64k = make("Content-Length: 65536", "", 65536, "");
   answer_chunked = make("Transfer-Encoding: chunked", "400\r\n", 1024, "\r\n0\r\n\r\n");
   answer_slow = make_slow();
+  for (int i = 0; i < kinds; i++) answer_tagged[i] = make_tagged(i), answer_noise[i] = make_noise(i);
   answer_count = make("Cache-Control: no-store\r\nContent-Length: 20", "", count_digits, "");
   int listener = listen_on(atoi(argv[1])), poll = epoll_create1(0);
   struct epoll_event ready[128], e = {.events = EPOLLIN, .data.ptr = 0};

@@ -34,7 +34,6 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private let apis: UnsafeMutablePointer<API>
   private let plans: UnsafeMutablePointer<RoutePlan>
   private let planCount: Int
-  private let capturesMax: Int
   private let names: [String]
   /// The API of each plan.
   private let owners: [Int32]
@@ -68,7 +67,6 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     apis = .allocate(capacity: max(set.apis.count, 1))
     planCount = set.apis.reduce(0) { $0 + $1.integrations.count }
     plans = .allocate(capacity: max(planCount, 1))
-    capturesMax = max(set.apis.map(\.routes.capturesMax).max() ?? 0, 1)
     owners = set.apis.enumerated().flatMap { i, api in api.integrations.map { _ in Int32(i) } }
     names = set.apis.flatMap { api in api.routes.keys.map { "\(api.name) \($0.text)" } }
     super.init()
@@ -170,11 +168,8 @@ public final class GatewayApplication: Application, @unchecked Sendable {
 
   @inline(__always)
   private func route(_ api: UnsafeMutablePointer<API>, _ method: ByteView, _ path: ByteView) -> RouteMatch {
-    withUnsafeTemporaryAllocation(of: PathCapture.self, capacity: capturesMax) { captures in
-      api.pointee.routes._withUnsafeGuaranteedRef {
-        $0.match(
-          method: method.start, methodCount: method.count, path: path.start, pathCount: path.count, into: captures.baseAddress!)
-      }
+    api.pointee.routes._withUnsafeGuaranteedRef {
+      $0.match(method: method.start, methodCount: method.count, path: path.start, pathCount: path.count, into: nil)
     }
   }
 
@@ -211,13 +206,10 @@ public final class GatewayApplication: Application, @unchecked Sendable {
 
   /// What a GET of a path would be cached by.
   private func cachePlan(api: Int, path: [UInt8]) -> CachePlan? {
-    let match = withUnsafeTemporaryAllocation(of: PathCapture.self, capacity: capturesMax) { captures in
-      path.withUnsafeBufferPointer { path in
-        (apis + api).pointee.routes._withUnsafeGuaranteedRef {
-          $0.match(
-            method: StaticString("GET").utf8Start, methodCount: 3, path: path.baseAddress!, pathCount: path.count,
-            into: captures.baseAddress!)
-        }
+    let match = path.withUnsafeBufferPointer { path in
+      (apis + api).pointee.routes._withUnsafeGuaranteedRef {
+        $0.match(
+          method: StaticString("GET").utf8Start, methodCount: 3, path: path.baseAddress!, pathCount: path.count, into: nil)
       }
     }
     guard match.isFound else { return nil }
@@ -225,6 +217,8 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   }
 
   public override func finished(_ exchange: ExchangeRef, _ worker: Worker) {
+    // Whose client it is, at that node it is logged and counted.
+    if exchange.isOfPeer { return cache?.metrics.note(answered: exchange, worker) ?? () }
     observer._withUnsafeGuaranteedRef { $0.exchangeEnded(exchange, worker, self) }
   }
 }

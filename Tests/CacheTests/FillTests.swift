@@ -61,14 +61,68 @@ import Testing
     _ = add(fill, String(repeating: "x", count: Fill.heldMax))
     let resumed = Locked(0)
     let isCrowded = fill.isCrowded { resumed.withLock { $0 += 1 } }
-    fill.noteTaken(1, quick)
+    #expect(fill.claim(through: 1, quick))
     #expect(isCrowded && resumed.withLock { $0 } == 0 && fill.pieces.count == 1)
-    fill.noteTaken(1, slow)
+    #expect(fill.claim(through: 1, slow))
     #expect(resumed.withLock { $0 } == 1 && fill.pieces.isEmpty)
     // Who comes when the beginning is gone has to ask for itself.
     guard case .refused(.notShared) = fill.progress(behind: 0, fill.listen {}) else {
       return #expect(Bool(false), "served from the middle")
     }
+  }
+
+  private func addMegabytes(_ fill: Fill, _ count: Int) {
+    for i in 0..<(16 * count) { [UInt8](repeating: UInt8(i), count: 1 << 16).withUnsafeBytes { _ = fill.append($0) } }
+  }
+
+  private func isDismissed(_ fill: Fill, _ taken: Int, _ listener: UInt64) -> BodyPrefix? {
+    guard case .dismissed(let prefix) = fill.progress(behind: taken, listener) else { return nil }
+    return prefix
+  }
+
+  @Test func whoIsTooSlowForOthersIsLetGoOf() throws {
+    let fill = try fill(FillTable(), "a")
+    let told = Locked(0)
+    let (slow, quick) = (fill.listen { told.withLock { $0 += 1 } }, fill.listen {})
+    fill.begin(head())
+    addMegabytes(fill, 1)
+    #expect(fill.claim(through: 3, slow))
+    fill.stopKeeping()
+    addMegabytes(fill, 1)
+    #expect(fill.isCrowded {} && fill.dismissSlowest(), "nobody waits: all are equally slow")
+    #expect(fill.claim(through: 32, quick))
+    let before = told.withLock { $0 }
+    let room = Locked(0)
+    #expect(fill.isCrowded { room.withLock { $0 += 1 } } && !fill.dismissSlowest())
+    #expect(told.withLock { $0 } == before + 1 && room.withLock { $0 } == 1)
+    var taken = BodyPrefix()
+    for i in 0..<3 { [UInt8](repeating: UInt8(i), count: 1 << 16).withUnsafeBytes { taken.extend($0) } }
+    #expect(isDismissed(fill, 3, slow) == taken && isDismissed(fill, 32, quick) == nil)
+    #expect(!fill.claim(through: 4, slow), "what it was about to take it is to fetch")
+    #expect(fill.isWatched && !fill.isCrowded {} && fill.pieces.isEmpty)
+    fill.leave(quick)
+    #expect(!fill.isWatched, "nobody takes what still comes")
+  }
+
+  @Test func whoTakesALittleAtATimeIsKnownByWhatItHas() throws {
+    let fill = try fill(FillTable(), "a")
+    let (slow, quick) = (fill.listen {}, fill.listen {})
+    fill.begin(head())
+    fill.stopKeeping()
+    var (sent, taken) = (0, 0)
+    for _ in 0..<5 {
+      addMegabytes(fill, 1)
+      sent += 16
+      taken += 14
+      #expect(fill.claim(through: taken, slow))
+      #expect(fill.claim(through: sent, quick))
+    }
+    addMegabytes(fill, 1)
+    #expect(fill.claim(through: sent + 16, quick))
+    #expect(fill.isCrowded {} && !fill.dismissSlowest())
+    var prefix = BodyPrefix()
+    for i in 0..<taken { [UInt8](repeating: UInt8(i % 16), count: 1 << 16).withUnsafeBytes { prefix.extend($0) } }
+    #expect(isDismissed(fill, taken, slow) == prefix)
   }
 
   @Test func whatMadeAKeyStaleReachesTheFillsOfItsVariants() throws {
@@ -80,6 +134,21 @@ import Testing
     #expect(plain.isExpired && variant.isExpired && !other.isExpired && table.count == 1)
     _ = try fill(table, "a")
     _ = try fill(table, "a-gzip", of: "a")
+  }
+
+  @Test func whatMadeAKeyStaleReachesAFillThatTakesNoFollowersAnyMore() throws {
+    let table = FillTable()
+    let first = try fill(table, "a")
+    table.withdraw { _ in true }
+    let second = try fill(table, "a")
+    #expect(table.count == 1)
+    table.end(first)
+    table.detach(key("a"))
+    #expect(!first.isExpired && second.isExpired)
+    let third = try fill(table, "a")
+    table.withdraw { _ in true }
+    table.detach(key("a"))
+    #expect(third.isExpired)
   }
 
   @Test func whatIsNotSharedIsRememberedForAWhile() {

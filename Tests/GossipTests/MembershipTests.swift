@@ -166,6 +166,22 @@ extension [MembershipEffect] {
     }
   }
 
+  @Test func whoWasTakenForDeadWasApartFromTheOthers() {
+    for (state, isApart) in [(MemberState.suspect, false), (.dead, true)] {
+      var stage = Stage(others: [2, 3])
+      #expect(stage.hear([Stage.says(state, of: 1, by: 3, 4)]).contains(.wasApart) == isApart)
+      #expect(!stage.hear([Stage.says(state, of: 1, by: 3, 4)], from: 2).contains(.wasApart), "refuted already")
+    }
+  }
+
+  @Test func whoeverTookALivingMemberForDeadWasApartFromIt() {
+    for (state, isApart) in [(MemberState.suspect, false), (.dead, true)] {
+      var stage = Stage(others: [2, 3])
+      _ = stage.hear([Stage.says(state, of: 2, by: 3)])
+      #expect(stage.hear([MemberStatement(Stage.alive(2, 9), Stage.record(2))]).contains(.wasApart) == isApart)
+    }
+  }
+
   @Test func whoRepeatsWhatWasRefutedHearsItFromTheOneItIsSaidOf() {
     var stage = Stage(others: [2])
     _ = stage.hear([Stage.says(.dead, of: 1, by: 3, 4)])

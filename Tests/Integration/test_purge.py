@@ -155,6 +155,31 @@ class OneNode(PurgeCase):
         purges = json.loads(self.gateway.admin("/cache").text)["purges"]
         self.assertEqual(purges["stores_overtaken"], 4)
 
+    def test_what_a_purge_let_pass_can_still_become_stale_on_its_way(self):
+        begun, released = threading.Event(), threading.Event()
+        version = [1]
+        def answer(exchange):
+            if exchange.request.method == "POST":
+                version[0] = 2
+                return exchange.respond(200, [])
+            body = f"version {version[0]}".encode()
+            if version[0] == 1:
+                begun.set()
+                released.wait(15)
+            exchange.respond(200, [("Cache-Control", "max-age=3600"), ("Cache-Tag", "mine")], body)
+        self.upstream.on(None, answer)
+        got = []
+        first = threading.Thread(target=lambda: got.append(self.get(self.gateway, "/a")[0]))
+        first.start()
+        self.assertTrue(begun.wait(15))
+        # What tags the response will have is not known yet: nobody joins it any more, and it may be kept.
+        self.ask(self.gateway, {"tag": "another"})
+        self.assertEqual(self.gateway.get("/a", method="POST", body=b"").status, 200)
+        released.set()
+        first.join(15)
+        self.assertEqual(got, ["version 1"])
+        self.assertEqual(self.get(self.gateway, "/a")[0], "version 2", "it was made stale while it came")
+
     def test_the_method_purge_where_a_route_allows_it(self):
         self.fill([self.gateway], "/open/x", "/closed")
         answer = self.gateway.get("/open/x", method="PURGE")

@@ -246,19 +246,25 @@ public struct CounterSimulation {
   /// The most admitted in one second of the run, of those that begin at whole seconds.
   public func admittedPerSecond(_ range: Range<Int>) -> [Int] { range.map { admitted(from: Double($0), to: Double($0 + 1)) } }
 
-  /// What one exact counter of a bucket that sees requests at once would have admitted in each second.
+  /// When one exact counter of a bucket that sees requests at once would have admitted them, in seconds from the start.
   /// - Parameter sees: whether it sees a request, by its node and by the seconds from the start; all by default.
-  public func exactPerSecond(_ range: Range<Int>, sees: (Int, Double) -> Bool = { _, _ in true }) -> [Int] {
+  public func exactTimes(sees: (Int, Double) -> Bool = { _, _ in true }) -> [Double] {
     let unit = Double(policy.period) / Double(policy.limit)
     var arrival = 0.0
-    var admitted: [Int: Int] = [:]
+    var times: [Double] = []
     for offer in offers {
       let now = Double(offer.at - CounterSimulation.epoch)
       guard sees(offer.node, now / 1e9), max(arrival, now) + unit <= now + unit * Double(policy.burst) else { continue }
       arrival = max(arrival, now) + unit
-      admitted[Int(now / 1e9), default: 0] += 1
+      times.append(now / 1e9)
     }
-    return range.map { admitted[$0] ?? 0 }
+    return times
+  }
+
+  /// The same, counted in each second.
+  public func exactPerSecond(_ range: Range<Int>, sees: (Int, Double) -> Bool = { _, _ in true }) -> [Int] {
+    let times = exactTimes(sees: sees)
+    return range.map { second in times.reduce(0) { $0 + (Int($1) == second ? 1 : 0) } }
   }
 
   public var totals: (datagrams: Int, bytes: Int) { (datagrams.reduce(0, +), bytes.reduce(0, +)) }

@@ -8,7 +8,7 @@ enum House {
   /// Rooms that hold code, each with the rooms, system libraries and packages that it may import. Arrows point down only.
   static let rooms: [String: Set<String>] = [
     "Runtime": ["CEpoll"],
-    "Proxy": ["Runtime", "CEpoll", "COpenSSL", "CNghttp2", "CCares"],
+    "Proxy": ["Runtime", "CEpoll", "CVector", "COpenSSL", "CNghttp2", "CCares"],
     "Cache": ["Runtime", "CEpoll", "CRocksDB", "CLZ4"],
     "VTL": ["Runtime"],
     "Gossip": ["Runtime", "CEpoll", "CDatagram", "COpenSSL", "CLZ4"],

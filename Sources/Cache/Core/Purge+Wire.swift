@@ -8,6 +8,8 @@ extension Purge {
     case prefix = 3
     case tag = 4
     case all = 5
+    case key = 6
+    case away = 7
   }
 
   /// Version, kind, whether it is soft; then a tag, or scheme (0 for both), host, path and query, each behind its length.
@@ -30,7 +32,11 @@ extension Purge {
     case .tag(let tag):
       head(.tag)
       writer.writeLengthPrefixed(tag)
+    case .key(let key):
+      head(.key)
+      writer.writeLengthPrefixed(key)
     case .all: head(.all)
+    case .away: head(.away)
     }
     precondition(!writer.isOverflowed, "a purge of more than \(Purge.encodedBytesMax) bytes: \(description)")
     return writer.bytes
@@ -63,7 +69,13 @@ extension Purge {
       let tag = Array(try reader.readLengthPrefixed(limit: CacheTags.bytesMax))
       if tag.isEmpty { throw .overLimit(at: at) }
       meaning = .tag(tag)
+    case .key:
+      let at = reader.position
+      let key = Array(try reader.readLengthPrefixed(limit: keyBytesMax))
+      if key.isEmpty { throw .overLimit(at: at) }
+      meaning = .key(key)
     case .all: meaning = .all
+    case .away: meaning = .away
     }
     try reader.expectEnd()
     return (meaning, soft == 1)

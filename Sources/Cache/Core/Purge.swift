@@ -29,7 +29,11 @@ public struct Purge: Sendable, Equatable {
     /// Whatever begins so; the host is whole.
     case prefix(Target)
     case tag([UInt8])
+    /// One key, with its variants and its parts.
+    case key([UInt8])
     case all
+    /// All that a node has which hears of it after it was away; nothing of any other.
+    case away
   }
 
   public let meaning: Meaning
@@ -41,6 +45,7 @@ public struct Purge: Sendable, Equatable {
   /// Most bytes of the form between nodes, below what an entry of the cluster's log may hold.
   public static let encodedBytesMax = 1_000
   static let hostBytesMax = 300
+  static let keyBytesMax = 990
   static let version: UInt8 = 1
 
   init(_ meaning: Meaning, isSoft: Bool, stamp: Int64) {
@@ -78,6 +83,16 @@ public struct Purge: Sendable, Equatable {
     try url(Array(CacheKey.uri(of: key.bytes) ?? []), isSoft: isSoft, stamp: stamp)
   }
 
+  /// What is stored under a key. One that is too long is purged by its URL.
+  public static func key(_ key: [UInt8], stamp: Int64) -> Purge {
+    if key.count <= keyBytesMax { return Purge(.key(key), isSoft: false, stamp: stamp) }
+    // A key without a host has no URL.
+    return (try? url(Array(CacheKey.uri(of: key) ?? []), stamp: stamp)) ?? .all(stamp: stamp)
+  }
+
+  /// What nodes have that were away, and cannot be told one by one what has become stale meanwhile.
+  public static func away(stamp: Int64) -> Purge { Purge(.away, isSoft: false, stamp: stamp) }
+
   // MARK: matching
 
   /// Whether an entry is meant.
@@ -87,6 +102,9 @@ public struct Purge: Sendable, Equatable {
   public func matches(key: UnsafeRawBufferPointer, tags: UnsafeBufferPointer<UInt64>) -> Bool {
     switch meaning {
     case .all: true
+    case .away: false
+    // What a key is made of says how long it is: whatever goes on behind it is of the same key.
+    case .key(let mine): key.starts(with: mine)
     case .tag(let tag): tags.contains(CacheTags.hash(tag)) || tags.contains(CacheTags.any)
     case .url(let target): CacheKeyParts(key).map { target.isURL(of: $0) } ?? true
     case .path(let target): CacheKeyParts(key).map { target.isPath(of: $0) } ?? true
@@ -207,6 +225,8 @@ extension Purge {
     }
     switch meaning {
     case .all: return ("all", nil)
+    case .away: return ("away", nil)
+    case .key(let key): return ("key", CacheKey.uri(of: key).map { String(decoding: $0, as: UTF8.self) })
     case .tag(let tag): return ("tag", String(decoding: tag, as: UTF8.self))
     case .url(let target): return ("url", text(target))
     case .path(let target): return ("url", text(target, "?*"))

@@ -40,9 +40,26 @@ public struct PurgeBatch: Sendable {
         tags[CacheTags.hash(tag), default: .none] = tags[CacheTags.hash(tag), default: .none].joined(force)
         anyTag = anyTag.joined(force)
       case .url(let target), .path(let target): paths[target.path.withUnsafeBytes { StableHash.hash($0) }, default: []].append(i)
+      case .key(let key):
+        let path = key.withUnsafeBytes { key in CacheKeyParts(key).map { StableHash.hash($0.path) } }
+        if let path { paths[path, default: []].append(i) } else { prefixes.append(i) }
       case .prefix: prefixes.append(i)
+      case .away: break
       }
     }
+  }
+
+  /// The keys that are meant, where nothing but keys is.
+  public var keys: [[UInt8]]? {
+    var keys: [[UInt8]] = []
+    for purge in purges {
+      switch purge.meaning {
+      case .key(let key): keys.append(key)
+      case .away: break
+      case .all, .tag, .url, .path, .prefix: return nil
+      }
+    }
+    return keys
   }
 
   private static func force(_ purge: Purge) -> PurgeForce { purge.isSoft ? .stale(since: purge.stamp) : .gone }

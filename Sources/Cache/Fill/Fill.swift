@@ -20,6 +20,8 @@ public enum FillProgress: Sendable {
   case body([FillPiece], isComplete: Bool)
   /// The response broke off behind its head.
   case broken
+  /// It was too slow for the others, and the body is too large to wait for it: it has taken so much.
+  case dismissed(BodyPrefix)
 }
 
 /// Bytes of a body, shared by all who send them.
@@ -64,6 +66,7 @@ public final class Fill: Sendable {
   private struct Listener: Sendable {
     var id: UInt64
     var taken = 0
+    var dismissed: BodyPrefix?
     var told: @Sendable () -> Void
   }
 
@@ -82,18 +85,30 @@ public final class Fill: Sendable {
     var refusal: FillRefusal?
     var fault: UInt8 = 0
     var status = 0
+    /// Of a body that is not kept, while several take it: what `dropped` pieces are, and what each of `pieces` makes of it.
+    var start: BodyPrefix?
+    var marks: [BodyPrefix] = []
     var listeners: [Listener] = []
     var nextListener: UInt64 = 1
     var room: (@Sendable () -> Void)?
 
+    var isWatched: Bool { listeners.contains { $0.dismissed == nil } }
+
+    mutating func mark(_ piece: FillPiece) {
+      guard var mark = marks.last ?? start else { return }
+      piece.bytes.withUnsafeBytes { mark.extend($0) }
+      marks.append(mark)
+    }
+
     /// Lets go of what all listeners have; returns who waits for room, when there is some again.
     mutating func trim() -> (@Sendable () -> Void)? {
       guard !keepsAll else { return nil }
-      let wanted = listeners.reduce(dropped + pieces.count) { min($0, $1.taken) }
+      let wanted = listeners.reduce(dropped + pieces.count) { $1.dismissed == nil ? min($0, $1.taken) : $0 }
       while dropped < wanted, let first = pieces.first {
         held -= first.bytes.count
         pieces.removeFirst()
         dropped += 1
+        if start != nil { start = marks.removeFirst() }
       }
       if held >= Fill.heldMax / 2 { return nil }
       defer { room = nil }
@@ -101,7 +116,7 @@ public final class Fill: Sendable {
     }
   }
 
-  /// Bytes that wait for the slowest follower of a response too large to be kept.
+  /// Bytes that wait for the slowest follower, who is dismissed where others wait for it, of a response too large to be kept.
   static let heldMax = 1 << 20
 
   public let key: [UInt8]
@@ -124,6 +139,7 @@ public final class Fill: Sendable {
     let piece = FillPiece(Array(bytes))
     return change {
       $0.pieces.append(piece)
+      $0.mark(piece)
       $0.bytes += piece.bytes.count
       $0.held += piece.bytes.count
       return $0.bytes
@@ -149,7 +165,37 @@ public final class Fill: Sendable {
   }
 
   /// The body is larger than what is stored: what all followers have is let go.
-  public func stopKeeping() { change { $0.keepsAll = false } }
+  public func stopKeeping() {
+    change { state in
+      state.keepsAll = false
+      if state.listeners.count < 2 { return }
+      state.start = BodyPrefix()
+      for piece in state.pieces { state.mark(piece) }
+    }
+  }
+
+  /// Lets go of followers for whom others wait.
+  /// - Returns: whether the leader has to wait still.
+  public func dismissSlowest() -> Bool {
+    let (told, room, isCrowded) = state.withLock { state -> ([@Sendable () -> Void], (@Sendable () -> Void)?, Bool) in
+      let end = state.dropped + state.pieces.count
+      guard let start = state.start, !state.keepsAll, state.held >= Fill.heldMax,
+        state.listeners.contains(where: { $0.dismissed == nil && $0.taken == end })
+      else { return ([], nil, !state.keepsAll && state.held >= Fill.heldMax) }
+      var told: [@Sendable () -> Void] = []
+      for i in state.listeners.indices where state.listeners[i].dismissed == nil {
+        let ahead = state.listeners[i].taken - state.dropped
+        let bytes = state.pieces[..<ahead].reduce(0) { $0 + $1.bytes.count }
+        if state.held - bytes < Fill.heldMax / 2 { continue }
+        state.listeners[i].dismissed = ahead == 0 ? start : state.marks[ahead - 1]
+        told.append(state.listeners[i].told)
+      }
+      return (told, state.trim(), false)
+    }
+    for each in told { each() }
+    room?()
+    return isCrowded
+  }
 
   /// What it brings was overtaken: its followers get it, and it is not stored.
   func expire() { state.withLock { $0.isExpired = true } }
@@ -158,7 +204,7 @@ public final class Fill: Sendable {
   /// Whether the leader has to wait for followers; `told` is called once, on any thread, when it need not any more.
   public func isCrowded(_ told: @escaping @Sendable () -> Void) -> Bool {
     state.withLock { state in
-      guard !state.keepsAll, state.held >= Fill.heldMax, !state.listeners.isEmpty else { return false }
+      guard !state.keepsAll, state.held >= Fill.heldMax, state.isWatched else { return false }
       state.room = told
       return true
     }
@@ -181,6 +227,7 @@ public final class Fill: Sendable {
     state.withLock { state in
       if let refusal = state.refusal { return .refused(refusal) }
       if state.head == nil { return .waiting }
+      if let taken = state.listeners.first(where: { $0.id == listener })?.dismissed { return .dismissed(taken) }
       if state.isBroken { return .broken }
       // Who comes when the beginning is gone cannot be served.
       if taken < state.dropped { return .refused(.notShared) }
@@ -188,17 +235,23 @@ public final class Fill: Sendable {
     }
   }
 
-  /// A listener has taken so many pieces.
-  public func noteTaken(_ taken: Int, _ listener: UInt64) {
-    let room = state.withLock { state -> (@Sendable () -> Void)? in
-      if let i = state.listeners.firstIndex(where: { $0.id == listener }) { state.listeners[i].taken = taken }
-      return state.trim()
+  /// A listener is about to take the pieces up to this count: each is claimed before it goes out, so that whoever is dismissed has what the
+  /// fill believes it to have, and nothing more.
+  /// - Returns: whether it may.
+  public func claim(through taken: Int, _ listener: UInt64) -> Bool {
+    let (may, room) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+      guard let i = state.listeners.firstIndex(where: { $0.id == listener }), state.listeners[i].dismissed == nil else {
+        return (false, nil)
+      }
+      state.listeners[i].taken = taken
+      return (true, state.trim())
     }
     room?()
+    return may
   }
 
   /// Whether anybody waits for what comes.
-  public var isWatched: Bool { state.withLock { !$0.listeners.isEmpty } }
+  public var isWatched: Bool { state.withLock { $0.isWatched } }
 
   /// Calls `told` with each change, on the leader's thread, until `leave`; it has to return at once.
   public func listen(_ told: @escaping @Sendable () -> Void) -> UInt64 {

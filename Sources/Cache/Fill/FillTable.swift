@@ -20,6 +20,8 @@ public final class FillTable: Sendable {
   private struct State {
     // For look-ups only.
     var fills: [[UInt8]: Fill] = [:]
+    /// Without further followers, and still on their way.
+    var withdrawn: [ObjectIdentifier: Fill] = [:]
     var unshared: [[UInt8]: Int64] = [:]
   }
 
@@ -43,6 +45,7 @@ public final class FillTable: Sendable {
   public func end(_ fill: Fill) {
     state.withLock { state in
       if state.fills[fill.key] === fill { state.fills[fill.key] = nil }
+      state.withdrawn[ObjectIdentifier(fill)] = nil
     }
   }
 
@@ -54,13 +57,23 @@ public final class FillTable: Sendable {
         fill.expire()
         state.fills[key] = nil
       }
+      for fill in state.withdrawn.values where fill.primary == primary { fill.expire() }
     }
   }
 
-  /// Those that are meant take no further followers. Whether what they bring is stored is for whoever stores it to ask.
+  /// Those that are meant take no further followers. Whether what they bring is stored is for whoever stores it to ask, and until it ends
+  /// `detach` still reaches them.
   public func withdraw(_ isMeant: (Fill) -> Bool) {
     let all = state.withLock { Array($0.fills.values) }
-    for fill in all where isMeant(fill) { end(fill) }
+    for fill in all where isMeant(fill) { withdraw(fill) }
+  }
+
+  public func withdraw(_ fill: Fill) {
+    state.withLock { state in
+      guard state.fills[fill.key] === fill else { return }
+      state.fills[fill.key] = nil
+      state.withdrawn[ObjectIdentifier(fill)] = fill
+    }
   }
 
   public var count: Int { state.withLock { $0.fills.count } }

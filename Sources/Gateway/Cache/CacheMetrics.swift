@@ -17,6 +17,7 @@ public struct CacheMetrics: Sendable {
 
   private let peers: [CounterHandle]
   private let copies: [CounterHandle]
+  private let questions: [CounterHandle]
   private let hits: CounterHandle
   private let refused: CounterHandle
   /// In the order of `CacheStatusLine.Forward.allCases`.
@@ -44,12 +45,25 @@ public struct CacheMetrics: Sendable {
         preconditionFailure("\(name): \(error)")
       }
     }
+    questions = ["answered", "refused", "aborted"].map { result in
+      let name = "tidegate_cache_peer_questions_total"
+      let help = "Questions of other nodes, by what became of them: refused are those that another node has to answer."
+      do { return try registry.counter(name, help: help, labels: MetricLabels([(name: "result", value: result)])) } catch {
+        preconditionFailure("\(name): \(error)")
+      }
+    }
     hits = counter("hit")
     refused = counter("only-if-cached")
     forwards = CacheStatusLine.Forward.allCases.map { counter("\($0.token)") }
   }
 
   func note(_ event: CopyEvent, _ worker: Worker) { worker.cells.add(copies[event.rawValue], 1) }
+  /// What became of another node's question that has ended here.
+  func note(answered exchange: ExchangeRef, _ worker: Worker) {
+    let result = !exchange.isComplete ? 2 : Int(exchange.pointee.status) == Fault.misdirected.status.code ? 1 : 0
+    worker.cells.add(questions[result], 1)
+  }
+
   func note(_ event: PeerEvent, _ worker: Worker) { worker.cells.add(peers[event.rawValue], 1) }
 
   /// What became of requests, by the words of the metric.

@@ -21,19 +21,35 @@ public struct CacheMember: Sendable, Equatable {
   }
 }
 
+/// A node that is away, and may come back with what it had.
+public struct CacheAbsence: Sendable, Hashable {
+  public var node: UInt64
+  public var generation: UInt64
+  public var incarnation: UInt64
+
+  public init(node: UInt64, generation: UInt64, incarnation: UInt64) {
+    self.node = node
+    self.generation = generation
+    self.incarnation = incarnation
+  }
+}
+
 /// The nodes that keys are placed on, immutable.
 public final class CachePlacement: Sendable {
   public let members: [CacheMember]
-  /// Nodes that drain: no key is placed on them, and they still have what they had.
+  /// Nodes that drain, or are suspected to be gone: no key is placed on them, and they still have what they had.
   public let leaving: [CacheMember]
+  /// Who was there and is not, by node and by how often it has spoken: who comes back and goes again is another one.
+  public let away: [CacheAbsence]
   public let me: UInt64
 
   /// - Parameters:
   ///   - members: this node among them, unless it is draining.
   ///   - me: this node's hash.
-  public init(_ members: [CacheMember], leaving: [CacheMember] = [], me: UInt64) {
+  public init(_ members: [CacheMember], leaving: [CacheMember] = [], away: [CacheAbsence] = [], me: UInt64) {
     self.members = members
     self.leaving = leaving
+    self.away = away
     self.me = me
   }
 
@@ -54,6 +70,4 @@ public final class CachePlacement: Sendable {
     }
     return first.map(\.member)
   }
-
-  public func isThere(_ endpoint: UInt64) -> Bool { members.contains { $0.endpoint == endpoint } }
 }

@@ -36,7 +36,7 @@ extension CacheRequest {
     if service.fills.isUnshared(collapse, now: now) { return pass(reason) }
     switch service.fills.join(collapse, of: key) {
     case .lead(let fill): lead(fill, isPart: true)
-    case .follow(let fill): follow(fill, isLeader: false)
+    case .follow(let fill): followInTime(fill)
     case .crowded: pass(reason)
     }
   }
@@ -68,6 +68,7 @@ extension CacheService {
     kept.text = ByteRanges.partialHead(HeadFields(head: whole), part.range, completeLength: part.completeLength)
     let tags = CacheTags.hashes(fields)
     purges.gate.pass(key, tags, since: position) { insert(CacheService.partKey(key), kept, body, tags) }
+    dropIfMoved(key)
   }
 
   private func peekPart(_ key: [UInt8]) -> CachedResponse? {

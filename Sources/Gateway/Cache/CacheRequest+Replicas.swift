@@ -25,6 +25,14 @@ extension CacheRequest {
     return !isConditional && !fields.has("cache-control") && !fields.has("pragma") && !fields.has("authorization")
   }
 
+  /// Asks a replica beside the owner if that is silent for `patience`: one that is frozen does not break its connections.
+  func askReplicaLater(_ sink: OwnerSink) {
+    if hasAskedReplica || owners.isEmpty || service.copies.replicaCount == 0 { return }
+    worker.after(CacheRequest.patience) { [self] in
+      if !sink.isAnswered && reply.isOpen { askReplica() }
+    }
+  }
+
   /// Asks the first of those that are still to be asked for what it has stored; once for each request.
   /// - Parameter otherwise: called where it has nothing, or says nothing for `patience`; at most once, and not when it has answered.
   func askReplica(otherwise: (() -> Void)? = nil) {

@@ -38,6 +38,9 @@ final class CacheRequest: @unchecked Sendable {
   /// How often the fills that it followed proved useless for it.
   private var turns = 0
   private static let turnsMax = 3
+  /// How often it has waited for this node to settle a doubt: 5 ms each, a tenth of a second in all. Then it asks the origin.
+  private var doubtTurns = 0
+  private static let doubtTurnsMax = 20
 
   init(
     _ service: CacheService, _ plan: CachePlan, _ forward: UnsafePointer<ForwardPlan>, _ reply: LocalReply, key: [UInt8], isHead: Bool,
@@ -69,6 +72,10 @@ final class CacheRequest: @unchecked Sendable {
 
   /// Looks for it here, and at the origin.
   func proceed() {
+    if !service.purges.pulse.allows(now), service.purges.pulse.notices(now), doubtTurns < CacheRequest.doubtTurnsMax {
+      doubtTurns += 1
+      return reply.after(5_000_000) { self.proceed() }
+    }
     lookUp()
     judge()
   }
@@ -222,9 +229,16 @@ final class CacheRequest: @unchecked Sendable {
     if isHead && question == nil { worker.watchResponse(request) }
     // Of another node's client the engine knows nothing: it goes as a fetch, and the answer comes back as it is.
     guard let question else { return reply.forward(by: forward) }
-    if worker.fetch(FetchHead.whole(fields), by: forward, like: request, origin: question.origin, PassSink(self)) == nil {
-      reply.fail(.internalError)
+    guard let fetch = worker.fetch(FetchHead.whole(fields), by: forward, like: request, origin: question.origin, PassSink(self)) else {
+      return reply.fail(.internalError)
     }
+    endWithRequest(fetch)
+  }
+
+  /// Nobody else waits for this answer. Cut off in a turn of its own, since it may be the answer itself that has ended the request.
+  func endWithRequest(_ fetch: Fetch) {
+    let worker = worker
+    reply.whenGone { worker.after(1) { worker.cancel(fetch) } }
   }
 
   /// A HEAD goes on as it is; where the origin fails, what is stored may answer.
@@ -251,7 +265,7 @@ final class CacheRequest: @unchecked Sendable {
     if service.fills.isUnshared(collapse, now: now) { return pass(reason) }
     switch service.fills.join(collapse, of: key) {
     case .lead(let fill): lead(fill)
-    case .follow(let fill): follow(fill, isLeader: false)
+    case .follow(let fill): followInTime(fill)
     case .crowded: pass(reason)
     }
   }

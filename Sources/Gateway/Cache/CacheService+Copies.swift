@@ -62,7 +62,9 @@ extension CacheService {
 
   /// What is stored under a key, as another node is to keep it; nil where there is nothing that it may.
   func record(_ key: [UInt8], variant: [UInt8], _ worker: Worker) -> CopyRecord? {
-    guard let entry = peek(key + variant, worker), entry.flags & (VariantIndex.flag | CopyMark.lease) == 0, !entry.isMarkedStale else {
+    guard purges.pulse.allows(now), let entry = peek(key + variant, worker), entry.flags & (VariantIndex.flag | CopyMark.lease) == 0,
+      !entry.isMarkedStale
+    else {
       return nil
     }
     var index: [UInt8] = []
@@ -79,7 +81,7 @@ extension CacheService {
 
   /// Whether this very response is kept here already.
   func has(_ key: [UInt8], edition: UInt32, _ worker: Worker) -> Bool {
-    guard edition != 0, let entry = peek(key, worker), !entry.isMarkedStale else { return false }
+    guard edition != 0, purges.pulse.allows(now), let entry = peek(key, worker), !entry.isMarkedStale else { return false }
     return entry.terms.edition == edition && entry.flags & CopyMark.lease == 0
   }
 

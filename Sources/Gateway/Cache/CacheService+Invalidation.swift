@@ -34,13 +34,6 @@ extension CacheService {
     if !keys.isEmpty { tellStale(keys, definitions, like: exchange, worker) }
   }
 
-  /// What is stored under a key is stale, and what is on its way for it.
-  func forget(_ key: [UInt8]) {
-    copies.noteStale(key, now: now)
-    remove(key)
-    fills.detach(key)
-  }
-
   /// RFC 9111 §4.3.5: a HEAD that shows another representation makes the stored one stale; one that shows the same renews it.
   func freshen(_ key: [UInt8], _ request: HeadFields, _ response: HeadFields, _ plan: CachePlan) {
     guard response.status == 200, let reader = memory.makeReader() else { return }

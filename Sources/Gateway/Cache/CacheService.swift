@@ -4,6 +4,7 @@ import Cache
 import Glibc
 import Proxy
 import Runtime
+import Synchronization
 
 /// How much a node keeps.
 public struct CacheOptions: Sendable, Equatable {
@@ -36,6 +37,8 @@ public final class CacheService: @unchecked Sendable {
   let copies: CopyState
   let fillGate = FillGate()
   private let placed = Locked<CachePlacement?>(nil)
+  /// Which keys the log says for nodes that are away.
+  let away = Locked(AwayKeys())
   /// How requests are sent to other nodes, whose upstream is the first of every snapshot of a node in a cluster.
   let peers: UnsafePointer<ForwardPlan>
 
@@ -51,18 +54,23 @@ public final class CacheService: @unchecked Sendable {
     seed = options.seed
     self.metrics = metrics
     copies = CopyState(CopySender(metrics, by: self.peers), memoryBytes: options.memoryBytes)
-    parts = (0..<workers).map { [memory] _ in CacheWorker(memory) }
+    parts = (0..<workers).map { [memory, purges] _ in CacheWorker(memory, purges.pulse) }
+    purges.exactly { [weak self] in self?.remove($0) }
+    // Who asks from now on is not to get what was fetched before.
+    purges.pulse.onDoubt { [fills] _ in fills.withdraw { _ in true } }
   }
 
   /// The nodes that keys are placed on; nil where this one is alone.
   public var placement: CachePlacement? { placed.withLock { $0 } }
 
   public func place(on placement: CachePlacement?) {
+    // First of all: whoever sees that a node is away says anew for it what was said for others.
+    if let placement, !Set(placement.away).isSubset(of: self.placement?.away ?? []) { away.withLock { $0.depart() } }
     let before = placed.withLock { placed in
       defer { placed = placement }
       return placed
     }
-    guard let placement else { return }
+    guard let placement, !placement.members.isEmpty else { return }
     purges.after { [weak self] in self?.dropWhatMoved() }
     if !copies.isHandingOver { offerWhatMoved(from: before, to: placement) }
   }
@@ -70,16 +78,24 @@ public final class CacheService: @unchecked Sendable {
   /// What other nodes have now is dropped here: nobody would tell this one that it has become stale.
   private func dropWhatMoved() {
     guard let placement else { return }
-    let keepers = keepers
     var cursor = MemoryCursor()
     var dropped = 0
     var goesOn = true
     while goesOn {
       goesOn = memory.sweep(&cursor, bucketsMax: 64, affected: &dropped) { entry in
-        if entry.flags & CopyMark.lease != 0 { return .remove }
-        return placement.rank(Array(entry.key), count: keepers).contains { $0.endpoint == nil } ? .keep : .remove
+        entry.flags & CopyMark.lease == 0 && isKept(Array(entry.key), on: placement) ? .keep : .remove
       }
     }
+  }
+
+  private func isKept(_ key: [UInt8], on placement: CachePlacement) -> Bool {
+    placement.rank(key, count: keepers).contains { $0.endpoint == nil }
+  }
+
+  /// What was fetched while the members changed may have come behind `dropWhatMoved`: after a store, since a placement is set before it is
+  /// swept by, one of the two sees the other.
+  func dropIfMoved(_ key: [UInt8]) {
+    if let placement, !isKept(key, on: placement) { remove(key) }
   }
 
   /// The largest body that any tier keeps.
@@ -104,9 +120,10 @@ public final class CacheService: @unchecked Sendable {
 
   // MARK: looking up
 
-  /// What is stored under a key: good until the turn ends.
+  /// What is stored under a key: good until the turn ends. Nothing while this node is in doubt.
   func find(_ key: [UInt8], _ worker: Worker) -> MemoryEntry? {
-    key.withUnsafeBytes { part(of: worker).reader.find(hash($0), $0) }
+    guard purges.pulse.allows(now) else { return nil }
+    return key.withUnsafeBytes { part(of: worker).reader.find(hash($0), $0) }
   }
 
   /// Who waits for whom: requests for the same variant, where one is known.
@@ -124,6 +141,7 @@ public final class CacheService: @unchecked Sendable {
     var variant: [UInt8]?
     let edition = UInt32.random(in: 1 ... .max)
     purges.gate.pass(key, tags, since: position) { variant = put(key, head, pieces, tags, edition) }
+    dropIfMoved(key)
     if let variant { offer(key, variant: variant, edition: edition) }
   }
 
@@ -197,6 +215,15 @@ public final class CacheService: @unchecked Sendable {
     for key in [key, CacheService.partKey(key)] { _ = key.withUnsafeBytes { memory.remove(hash($0), $0) } }
   }
 
+  /// Removes what is stored under a key, and what is on its way there.
+  func forget(_ key: [UInt8]) {
+    // A copy that comes later has heard.
+    copies.noteStale(key, now: now)
+    // Fills first: one that is stored before it hears of this is removed below, one that is stored later has heard.
+    fills.detach(key)
+    remove(key)
+  }
+
   // MARK: accounts
 
   func note(_ line: CacheStatusLine, _ worker: Worker) { worker.cells.add(metrics.cell(line.outcome), 1) }
@@ -222,13 +249,20 @@ final class CacheWorker: TurnObserver {
   /// Where the lines of a hit are written.
   let lines: UnsafeMutablePointer<UInt8>
 
-  init(_ memory: MemoryTier) {
+  /// Up to when what is stored may be used (`CachePulse.limit`).
+  private let limit: UnsafeMutablePointer<Atomic<Int64>>
+
+  init(_ memory: MemoryTier, _ pulse: CachePulse) {
+    limit = pulse.limit
     guard let reader = memory.makeReader() else { preconditionFailure("more workers than the RAM tier has readers") }
     self.reader = reader
     lines = .allocate(capacity: 512)
   }
 
   deinit { lines.deallocate() }
+
+  /// As `CachePulse.allows`.
+  @inline(__always) func isAllowed(_ wall: Int64) -> Bool { wall < limit.pointee.load(ordering: .acquiring) }
 
   override func turnBegins() { reader.enter() }
   override func turnEnds() { reader.leave() }

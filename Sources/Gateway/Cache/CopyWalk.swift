@@ -10,19 +10,24 @@ struct CopyMoves {
   private let before: CachePlacement
   /// Nodes that have each response: the owner and its replicas.
   private let count: Int
-  private let isThere: Set<UInt64>
+  private let members: Set<UInt64>
+  private let leaving: Set<UInt64>
 
   init(before: CachePlacement, after: CachePlacement, count: Int) {
     self.before = before
     self.after = after
     self.count = count
-    isThere = Set((after.members + after.leaving).map(\.node))
+    members = Set(after.members.map(\.node))
+    leaving = Set(after.leaving.map(\.node))
   }
 
-  /// The nodes that are to be offered a key by this one: those that had no part in it. The first that had it and is still there offers it.
+  /// The nodes that are to be offered a key by this one: those that had no part in it. The first that had it and is still there offers
+  /// it; so does the first that stays, where that is another one, which may be gone before it comes to it.
   func targets(_ key: [UInt8]) -> [CacheMember] {
     let had = before.rank(key, count: count)
-    guard let first = had.first(where: { isThere.contains($0.node) }), first.node == after.me else { return [] }
+    let staying = had.first { members.contains($0.node) }
+    let first = had.first { members.contains($0.node) || leaving.contains($0.node) }
+    guard first?.node == after.me || staying?.node == after.me else { return [] }
     return after.rank(key, count: count).filter { member in member.endpoint != nil && !had.contains { $0.node == member.node } }
   }
 }

@@ -30,6 +30,10 @@ final class FillSink: ResponseSink {
   private var isStoring = false
   private var bytes = 0
   private var last: FillPiece?
+  private var isLooking = false
+  private var hasEnded = false
+  /// Nanoseconds for which a follower may keep others waiting.
+  private static let grace: UInt64 = 100_000_000
 
   init(
     _ request: CacheRequest, _ fill: Fill, candidate: CachedResponse?, candidateKey: [UInt8], isBehind: Bool = false, isPart: Bool = false
@@ -167,11 +171,22 @@ final class FillSink: ResponseSink {
   }
 
   override func isBlocked(_ worker: Worker) -> Bool {
-    guard let fetch else { return false }
-    return fill.isCrowded { worker.post { $0.resume(fetch) } }
+    guard let fetch, fill.isCrowded({ worker.post { $0.resume(fetch) } }) else { return false }
+    lookForSlow(worker)
+    return true
+  }
+
+  private func lookForSlow(_ worker: Worker) {
+    if isLooking || hasEnded { return }
+    isLooking = true
+    worker.after(FillSink.grace) { [self] in
+      isLooking = false
+      if fill.dismissSlowest() { lookForSlow(worker) }
+    }
   }
 
   override func end(_ fault: Fault?, _ worker: Worker) {
+    hasEnded = true
     guard head != nil else {
       if let fault, !fill.isRefused {
         fill.refuse(.failed, fault: fault.rawValue)

@@ -46,6 +46,10 @@ final class Following: @unchecked Sendable {
       leave()
       reply.fail(.upstreamReset)
     case .body(let pieces, let isComplete): take(pieces, isComplete)
+    case .dismissed(let taken):
+      let head = fill.head
+      leave()
+      if hasBegun, let head { request.resume(head, behind: taken) } else { request.pass(request.reason) }
     }
   }
 
@@ -87,14 +91,13 @@ final class Following: @unchecked Sendable {
     for piece in pieces {
       guard request.reply.isOpen else { return leave() }
       if request.reply.isBlocked { return request.reply.whenWritable { [weak self] in self?.proceed() } }
-      piece.bytes.withUnsafeBytes { request.reply.write($0) }
+      guard fill.claim(through: taken + 1, listener) else { return proceed() }
       taken += 1
+      piece.bytes.withUnsafeBytes { request.reply.write($0) }
     }
     if isComplete {
       leave()
       request.reply.finish()
-    } else if !pieces.isEmpty {
-      fill.noteTaken(taken, listener)
     }
   }
 

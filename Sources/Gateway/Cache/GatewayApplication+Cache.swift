@@ -51,7 +51,7 @@ extension CacheWorker {
     guard let entry = key.withUnsafeBytes({ reader.find(service.hash($0), $0) }) else { return nil }
     let packed = entry.terms
     let now = service.now
-    if packed.freshUntil <= now || entry.isMarkedStale { return nil }
+    if packed.freshUntil <= now || entry.isMarkedStale || !isAllowed(now) { return nil }
     let terms = CacheTerms(packed)
     let line = CacheStatusLine(.hit, ttl: terms.remaining(now))
     var n = CacheWorker.put("Cache-Status: ", lines, 0)

@@ -1,5 +1,5 @@
 // The answer of the node that owns a key, on its way to this node's client. A node that cannot answer costs time and nothing else: the next
-// in rank is asked, and then the origin.
+// in rank is asked, and then the origin. That a node has fallen silent ends its fetches (`Worker.lose`).
 import Cache
 import Proxy
 import Runtime
@@ -7,13 +7,11 @@ import Runtime
 /// Takes what another node answers.
 final class OwnerSink: ResponseSink {
   private let request: CacheRequest
-  private let endpoint: UInt64
   private(set) var isAnswered = false
   var fetch: Fetch?
 
-  init(_ request: CacheRequest, endpoint: UInt64) {
+  init(_ request: CacheRequest) {
     self.request = request
-    self.endpoint = endpoint
     super.init()
   }
 
@@ -35,21 +33,4 @@ final class OwnerSink: ResponseSink {
     request.service.metrics.note(.peerFailed, worker)
     request.askNext()
   }
-
-  /// Looks from time to time whether the node is still believed to live: what is frozen does not break its connections.
-  func watch(_ worker: Worker) {
-    worker.after(OwnerSink.lookAgainAfter) { [self] in
-      if isAnswered || !request.reply.isOpen { return }
-      if request.service.placement?.isThere(endpoint) ?? false {
-        request.askReplica()
-        return watch(worker)
-      }
-      isAnswered = true
-      request.service.metrics.note(.peerFailed, worker)
-      if let fetch { worker.cancel(fetch) }
-      request.askNext()
-    }
-  }
-
-  private static let lookAgainAfter: UInt64 = 100_000_000
 }

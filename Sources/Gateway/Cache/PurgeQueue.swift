@@ -39,18 +39,24 @@ public final class PurgeQueue: @unchecked Sendable {
   private static let bucketsAtOnce = 4_096
 
   let gate = PurgeGate()
+  /// Whether this node knows what the others do.
+  public let pulse = CachePulse()
   private let memory: MemoryTier
   private let fills: FillTable
   private let jobs: Mailbox<Job>
   private let waiting = Atomic<Int>(0)
   private let counts = Locked(PurgeCounts())
   private let settled = Atomic<Bool>(true)
+  private var removeKey: (([UInt8]) -> Void)?
 
   init(memory: MemoryTier, fills: FillTable) {
     self.memory = memory
     self.fills = fills
     do { jobs = try Mailbox() } catch { preconditionFailure("no queue for purges: \(error)") }
   }
+
+  /// How what is stored under one key, with all its variants, is removed. Before `run`.
+  func exactly(_ remove: @escaping ([UInt8]) -> Void) { removeKey = remove }
 
   // MARK: from any thread
 
@@ -70,7 +76,7 @@ public final class PurgeQueue: @unchecked Sendable {
   public var isFull: Bool { waiting.load(ordering: .relaxed) >= PurgeQueue.waitingMax }
 
   /// Whether what survived a restart may be served: false until the node knows of all purges that it missed.
-  public var isSettled: Bool { settled.load(ordering: .acquiring) }
+  public var isSettled: Bool { settled.load(ordering: .acquiring) && !pulse.isInDoubt }
   public func set(settled isSettled: Bool) { settled.store(isSettled, ordering: .releasing) }
 
   public var statistics: PurgeCounts {
@@ -121,6 +127,14 @@ public final class PurgeQueue: @unchecked Sendable {
       // The tags of what has not come yet may be any.
       let tags = fill.head.map { CacheTags.hashes(HeadFields(head: $0.text)) } ?? [CacheTags.any]
       return purges.force(key: fill.key, tags: tags) != .none
+    }
+    // Keys are many, where somebody is away, and one by one they are found at once.
+    if let removeKey, let keys = purges.keys {
+      for key in keys { removeKey(key) }
+      note(purges: batch.count, removed: keys.count, marked: 0)
+      for each in batch { each.done() }
+      batch = []
+      return
     }
     // A mark must not lie ahead of this node's clock, or the entry would be fresh until then.
     let now = Int64(SystemTime().wall().nanoseconds / 1_000_000)

@@ -22,4 +22,8 @@ public protocol PurgeSpreader: AnyObject, Sendable {
   ///   - nanoseconds: how long to wait for the nodes that live.
   ///   - completion: called once, on any thread; with nil where too many purges wait already, and nothing was done.
   func purge(_ purge: Purge, within nanoseconds: UInt64, _ completion: @escaping @Sendable (PurgeReport?) -> Void)
+
+  /// Says what is done here already, so that all others hear of it, be it when they are back.
+  /// - Parameter done: called once, on any thread, when it cannot be missed any more by who asks this node.
+  func note(_ purges: [Purge], _ done: @escaping @Sendable () -> Void)
 }

@@ -115,20 +115,20 @@ public final class RouteTable: @unchecked Sendable {
   ///   - methodCount: its length in bytes.
   ///   - path: the request's path without query; one that does not begin with "/" can only match `$default`.
   ///   - pathCount: its length in bytes.
-  ///   - captures: room for `capturesMax` captures.
+  ///   - captures: room for `capturesMax` captures; nil: nobody wants them.
   /// - Returns: the route, its payload and how many captures were written; `RouteMatch.notFound` when no route matches.
   // SAFETY: reads only method[0..<methodCount] and path[0..<pathCount], writes only captures[0..<capturesMax]; the caller keeps
   // them alive and unchanged during the call.
   public func match(
     method: UnsafePointer<UInt8>, methodCount: Int, path: UnsafePointer<UInt8>, pathCount: Int,
-    into captures: UnsafeMutablePointer<PathCapture>
+    into captures: UnsafeMutablePointer<PathCapture>?
   ) -> RouteMatch {
     var walk = RouteWalk(path: path, count: pathCount, method: RouteTable.methodColumn(method, methodCount))
     return match(&walk, into: captures)
   }
 
   /// As `match`, leaving in `walk` what the search did.
-  func match(_ walk: inout RouteWalk, into captures: UnsafeMutablePointer<PathCapture>) -> RouteMatch {
+  func match(_ walk: inout RouteWalk, into captures: UnsafeMutablePointer<PathCapture>?) -> RouteMatch {
     let path = walk.path
     var start = 0
     while start < walk.count && path[start] == UInt8(ascii: "/") { start &+= 1 }
@@ -141,7 +141,8 @@ public final class RouteTable: @unchecked Sendable {
     if found < 0 { found = defaultRoute }
     if found < 0 { return .notFound }
     let route = routes[Int(found)]
-    if route.captureCount > 0 { capture(route, path, from: start, to: walk.count, into: captures) }
+    guard let captures, route.captureCount > 0 else { return RouteMatch(route: found, payload: route.payload, captureCount: 0) }
+    capture(route, path, from: start, to: walk.count, into: captures)
     return RouteMatch(route: found, payload: route.payload, captureCount: route.captureCount)
   }
 

@@ -21,6 +21,18 @@ extension Membership {
     send(to: member, [.ping(number: nextNumber, from: me, target: target, digest: digest)])
   }
 
+  /// Asks members for an answer that says how they stand; silence is held against nobody.
+  /// - Returns: effects; the answers have numbers beyond `nextNumber` as it was before.
+  public mutating func ask(_ targets: [MemberID], now: UInt64) -> [MembershipEffect] {
+    enter(now)
+    for target in targets {
+      guard let at = index(of: target), members[at].isPresent else { continue }
+      nextNumber &+= 1
+      send(to: members[at], [.ping(number: nextNumber, from: me, target: target, digest: digest)])
+    }
+    return finish(now)
+  }
+
   private func patience(_ member: Member) -> UInt64 {
     let usual = member.roundTrip.patience(least: options.patienceLeast, initial: options.patienceInitial, most: options.patienceMost)
     return usual &* health.multiplier

@@ -40,6 +40,9 @@ extension Membership {
     if before.state != rumour.state { members[at].since = now }
     tell(rumour)
     suspicions.removeAll { $0.member == rumour.member }
+    if before.state == .dead && rumour.state == .alive && before.version.generation == rumour.version.generation {
+      effects.append(.wasApart)
+    }
     switch rumour.state {
     case .alive, .suspect:
       if !before.isPresent {
@@ -122,6 +125,7 @@ extension Membership {
       if rumour.state != .alive { isMisjudged = true }
       return
     }
+    if rumour.state == .dead { effects.append(.wasApart) }
     counts.refutations += 1
     health.note(.refuted)
     speakUp(rumour.version.refutation)

@@ -9,6 +9,8 @@ public enum MembershipEffect: Sendable, Equatable {
   case send(Outgoing)
   /// Exchange whole views over a stream with whoever is at the address; `exchanged` or nothing comes of it.
   case exchange(SocketAddress)
+  /// This node was taken for dead by others, or took one for dead that was not: each may have missed what the other did.
+  case wasApart
   /// A member's place in the view has changed.
   case changed(MemberChange)
   /// Another process uses this node's identity, with a later generation.

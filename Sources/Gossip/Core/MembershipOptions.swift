@@ -23,8 +23,9 @@ public struct MembershipOptions: Sendable, Equatable {
   public var antiEntropyInterval: UInt64 = 5_000_000_000
   /// Between two attempts to reach a seed or a lately dead member that is missing.
   public var reconnectInterval: UInt64 = 1_000_000_000
-  /// How long a dead or left member is remembered.
-  public var tombstoneAge: UInt64 = 600_000_000_000
+  /// How long a dead or left member is remembered: longer than the log of shared facts reaches back (`LogLimits.retention`), so that what
+  /// is said there for the sake of those that are away is said for as long as they can still be told.
+  public var tombstoneAge: UInt64 = 7_200_000_000_000
   /// How much later than planned a wake-up must be to count as this node's own fault.
   public var lateness: UInt64 = 20_000_000
   /// Plaintext bytes of a datagram.

@@ -76,7 +76,8 @@ extension Message {
     case .nack: self = .nack(number: try reader.readUInt32(), from: MemberID(try reader.readUInt64()))
     case .rumours: self = .rumours(try readList(&reader) { (r) throws(ByteReadError) in try Rumour(from: &r) })
     case .statements: self = .statements(try readList(&reader) { (r) throws(ByteReadError) in try MemberStatement(from: &r) })
-    case .joinRefusal, .envelope, .counters, .acknowledgements, .question, .answer, .concurrency, .verdicts, .registerEntries, .purges,
+    case .joinRefusal, .envelope, .counters, .acknowledgements, .question, .answer, .grant, .concurrency, .verdicts, .registerEntries,
+      .purges,
       .keys,
       .factDigest, .registerSums, .logSummary, .verdictSums, .factQuestion, .factAnswer, .receipts:
       return nil

@@ -11,6 +11,7 @@ extension CounterPart {
     case .acknowledgement: .acknowledgements
     case .question: .question
     case .answer: .answer
+    case .grant: .grant
     }
   }
 

@@ -104,10 +104,24 @@ extension GossipLoop {
     packer.add(.factDigest) { digest.encode(into: &$0) }
   }
 
-  func receiveFacts(_ part: FactPart, _ body: UnsafeRawBufferPointer, _ envelope: Envelope?) {
+  /// What the log protects is in doubt: `onFact(.undoubted)` says that this node knows again what all others do.
+  public func doubt(_ number: UInt64) {
+    doubtedAt = membership.nextNumber
+    perform(facts.doubt(number, now: factTime))
+  }
+
+  /// Whether messages of a datagram answer what was asked after the last doubt began. Its sender is then who says how its facts stand.
+  private func isFresh(_ messages: [Message]) -> Bool {
+    messages.contains {
+      if case .ack(let number, _, _) = $0 { return Int32(bitPattern: number &- doubtedAt) > 0 }
+      return false
+    }
+  }
+
+  func receiveFacts(_ part: FactPart, _ body: UnsafeRawBufferPointer, _ envelope: Envelope?, beside messages: [Message]) {
     guard let envelope, isFromMember(envelope) else { return }
     guard envelope.to == membership.me || part == .digest && envelope.to == Envelope.anybody else { return }
-    perform(facts.receive(part, body, from: envelope.from, now: factTime))
+    perform(facts.receive(part, body, from: envelope.from, isFresh: isFresh(messages), now: factTime))
   }
 
   /// What to answer to whoever asks over a stream; nil for nothing.
@@ -127,12 +141,13 @@ extension GossipLoop {
         } else {
           facts.exchangeFailed(with: member)
         }
+      case .probe(let members): perform(membership.ask(members, now: now))
       case .makeTicketKey: perform(makeTicketKey())
       case .drop(let summary):
         onFact?(effect)
         facts.dropped(summary, now: factTime)
       case .apply(let entry) where onFact == nil: perform(facts.applied(entry.id, now: factTime))
-      case .written, .writeLost, .apply, .acknowledged, .settled, .standings, .ticketKeys, .clock: onFact?(effect)
+      case .written, .writeLost, .apply, .acknowledged, .settled, .undoubted, .standings, .ticketKeys, .clock: onFact?(effect)
       }
     }
   }

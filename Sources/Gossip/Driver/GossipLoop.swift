@@ -38,6 +38,8 @@ public final class GossipLoop: @unchecked Sendable {
   var questions: [UInt64: @Sendable (CounterDecision) -> Void] = [:]
   var countersAt: UInt64 = 0
   var facts: SharedFacts
+  /// Answers to pings of greater numbers were asked for after the last doubt began.
+  var doubtedAt: UInt32 = 0
   var factsKeptAt: UInt64 = 0
   var sweepAt: UInt64 = 0
   let time = SystemTime()
@@ -71,6 +73,11 @@ public final class GossipLoop: @unchecked Sendable {
   public var onView: (@Sendable (GossipStatus) -> Void)?
   /// Takes connections to the peer port that speak TLS, on the loop's thread: the descriptor is the callee's from there on.
   public var onPeerLink: (@Sendable (Int32, SocketAddress) -> Void)?
+  /// Called on the loop's thread at the beginning of each turn, before anything is looked at that has come, with monotonic nanoseconds:
+  /// every `GossipLimits.pulseInterval` at least, as long as the process runs.
+  public var onPulse: (@Sendable (UInt64) -> Void)?
+  /// Called on the loop's thread when this node may have missed what others appended to the log.
+  public var onApart: (@Sendable () -> Void)?
   /// Called when something happens that an operator should know, on the loop's thread.
   public var onNotice: (@Sendable (GossipNotice) -> Void)?
 
@@ -178,6 +185,7 @@ public final class GossipLoop: @unchecked Sendable {
     while !isStopped {
       let n = loop.wait(milliseconds: millisecondsToNext())
       now = time.monotonic().nanoseconds
+      onPulse?(now)
       for i in 0..<n {
         let (token, ready) = loop.event(i)
         switch token {
@@ -207,6 +215,7 @@ public final class GossipLoop: @unchecked Sendable {
   private func millisecondsToNext() -> Int32 {
     var next = min(membership.nextDeadline, countersAt, concurrencyAt, facts.nextDeadline)
     for stream in streams.values { next = min(next, stream.deadline) }
+    if onPulse != nil { next = min(next, now &+ limits.pulseInterval) }
     // A device without memory will not say when it has some again.
     if isStarved { next = min(next, now + 5_000_000) }
     let current = time.monotonic().nanoseconds
@@ -237,7 +246,7 @@ public final class GossipLoop: @unchecked Sendable {
         if part.kind == .envelope { envelope = try Envelope(decoding: part.body) }
         if let counter = CounterPart(part.kind) { receiveCounters(counter, part.body, envelope) }
         if part.kind == .concurrency { try receiveConcurrency(part.body, envelope) }
-        if let fact = FactPart(rawValue: part.kind.rawValue) { receiveFacts(fact, part.body, envelope) }
+        if let fact = FactPart(rawValue: part.kind.rawValue) { receiveFacts(fact, part.body, envelope, beside: messages) }
         if let message = try Message(kind: part.kind.rawValue, part.body) { messages.append(message) }
       } catch { throw .malformed }
     }
@@ -257,6 +266,7 @@ public final class GossipLoop: @unchecked Sendable {
         tellFacts()
         noteJoined()
         onChange?(change, membership[change.member].map(status(of:)))
+      case .wasApart: onApart?()
       case .identityTaken(let address): onNotice?(.identityTaken(address))
       case .refused(let reason, let address): onNotice?(.refused(reason.explanation, address))
       case .leftCluster: onNotice?(.left)

@@ -49,6 +49,8 @@ public struct GossipLimits: Sendable, Equatable {
   public var factAnswersMax = 4
   /// Refusals told in a second; whoever comes beyond that is closed without a word.
   public var refusalsPerSecond = 20
+  /// Nanoseconds between two turns of the loop at most, where somebody watches for them.
+  public var pulseInterval: UInt64 = 50_000_000
   /// Batches of datagrams that are taken before timers are looked at.
   public var batchesPerTurn = 64
 

@@ -24,8 +24,9 @@ extension ClusterService {
         if let loop = self?.loop { purges.heard(entry, loop) }
       case .drop: purges.missed()
       case .settled: purges.settled()
+      case .undoubted(let number): purges.undoubted(number)
       case .acknowledged(let receipt): purges.acknowledged(receipt, self?.loop.status.members ?? [])
-      case .send, .exchange, .makeTicketKey, .written: break
+      case .send, .exchange, .probe, .makeTicketKey, .written: break
       }
     }
   }

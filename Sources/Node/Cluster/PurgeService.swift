@@ -64,6 +64,10 @@ final class PurgeService: PurgeSpreader, @unchecked Sendable {
 
   /// From now on purges go through the cluster's log. Before the loop runs.
   func join(_ loop: GossipLoop) {
+    let pulse = cache.purges.pulse
+    loop.onPulse = { pulse.beat($0) }
+    loop.onApart = { pulse.doubt() }
+    pulse.onDoubt { [weak loop] number in loop?.post { $0.doubt(number) } }
     cache.purges.set(settled: loop.status.facts.isSettled)
     self.loop.withLock { $0 = loop }
   }
@@ -96,10 +100,22 @@ final class PurgeService: PurgeSpreader, @unchecked Sendable {
     loop.awaitReceipts(of: entry, within: nanoseconds)
   }
 
+  func note(_ purges: [Purge], _ done: @escaping @Sendable () -> Void) {
+    guard let loop = loop.withLock({ $0 }) else { return done() }
+    loop.post { loop in
+      for purge in purges {
+        do throws(LogRefusal) { _ = try loop.append(purge.encoded) } catch { preconditionFailure("a purge is no entry: \(error)") }
+      }
+      done()
+    }
+  }
+
   private static func name(_ entry: LogEntry) -> String { "\(entry.stamp)-\(entry.stream.origin)" }
 
   private func say(_ purge: Purge, _ id: String) {
     let (kind, text) = purge.description
+    // Of keys there may be many, and nobody asked for them.
+    if case .key = purge.meaning { return }
     log.info("purge", ["id": .string(id), "kind": .string(kind), "what": text.map { .string($0) } ?? .null, "soft": .bool(purge.isSoft)])
   }
 
@@ -113,7 +129,10 @@ final class PurgeService: PurgeSpreader, @unchecked Sendable {
     if known == nil { log.warning("a purge cannot be read; everything is purged", ["id": .string(PurgeService.name(entry))]) }
     let purge = known ?? .all(stamp: stamp)
     say(purge, PurgeService.name(entry))
-    cache.apply(purge) { [weak loop] in loop?.post { $0.applied(entry.id) } }
+    var meant = purge
+    // Whoever knows what the others do was not away.
+    if case .away = purge.meaning, !cache.isSettled { meant = .all(stamp: stamp) }
+    cache.apply(meant) { [weak loop] in loop?.post { $0.applied(entry.id) } }
   }
 
   /// Purges were missed that nobody can tell any more.
@@ -124,6 +143,9 @@ final class PurgeService: PurgeSpreader, @unchecked Sendable {
 
   /// All purges that were missed are on their way.
   func settled() { cache.purges.after { [cache] in cache.purges.set(settled: true) } }
+
+  /// All that was appended before a doubt began is on its way.
+  func undoubted(_ number: UInt64) { cache.purges.after { [cache] in cache.purges.pulse.settle(number) } }
 
   func acknowledged(_ receipt: LogReceipt, _ members: [MemberStatus]) {
     guard let waiting = waiting.withLock({ $0.removeValue(forKey: receipt.id) }) else { return }

@@ -209,6 +209,11 @@ final class ServingProcess {
       peers?.value.onChange = { listing in
         for worker in workers { worker.worker.post { $0.update(upstream: 0, revision: revision, to: listing) } }
       }
+      peers?.value.onLoss = { lost in
+        for worker in workers {
+          worker.worker.post { worker in for peer in lost { worker.lose(endpoint: peer.endpoint, begun: peer.isDead) } }
+        }
+      }
       return (peers.map { [$0.value.links.listing] } ?? []) + listings
     }
     let settings = compiled.configuration.cache

@@ -56,6 +56,8 @@ struct Connection {
   var isFlushQueued = false
   var isIdle = false
   var peerIsTrusted = false
+  /// The other end has proved to be another node.
+  var isPeerLink = false
   var writeClosed = false
   /// A first request has been parsed: prior-knowledge HTTP/2 can no longer begin.
   var hasSpoken = false

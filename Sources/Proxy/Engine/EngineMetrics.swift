@@ -5,6 +5,7 @@ import Runtime
 public struct EngineMetrics: Sendable {
   public let requests: CounterHandle
   public let requestsAborted: CounterHandle
+  public let peerQuestions: CounterHandle
   public let connectionsAccepted: CounterHandle
   public let connectionsClosed: CounterHandle
   public let proxyHeadersRefused: CounterHandle
@@ -27,6 +28,7 @@ public struct EngineMetrics: Sendable {
     }
     requests = counter("tidegate_requests_total", "Requests begun, malformed ones included.")
     requestsAborted = counter("tidegate_requests_aborted_total", "Requests whose client went away before the response was complete.")
+    peerQuestions = counter("tidegate_peer_questions_total", "Requests of other nodes, which count as requests there.")
     connectionsAccepted = counter("tidegate_connections_accepted_total", "Downstream connections accepted.")
     connectionsClosed = counter("tidegate_connections_closed_total", "Downstream connections closed.")
     proxyHeadersRefused = counter("tidegate_proxy_headers_refused_total", "Connections closed for a malformed PROXY protocol header.")

@@ -12,6 +12,9 @@ extension UnsafeMutablePointer where Pointee == Exchange {
     pointee.downstreamID != 0 ? "HTTP/2.0" : pointee.minor == 1 ? "HTTP/1.1" : "HTTP/1.0"
   }
 
+  /// Whether another node asks: for a client of its own, whose request is accounted for there.
+  @inline(__always) public var isOfPeer: Bool { pointee.downstream.map { $0.pointee.isPeerLink } ?? false }
+
   /// Whether the response was handed over whole; false when either side gave up on it.
   @inline(__always) public var isComplete: Bool { pointee.responseIsComplete }
 

@@ -87,7 +87,7 @@ extension Worker {
     }
     o = put(out, o, " HTTP/1.1\r\n")
     var skipped = FieldID.hopByHop | FieldID.bit(FieldID.requestID)
-    skipped |= FieldID.bit(FieldID.forwardedFor)
+    skipped |= FieldID.bit(FieldID.forwardedFor) | FieldID.bit(FieldID.peer)
     if head.pointee.has(FieldID.traceparent) && !keepsTrace(x, p) { skipped |= FieldID.bit(FieldID.traceparent) }
     let rewritesHost = x.pointee.pool!.pointee.options.rewritesHost || x.pointee.plan!.pointee.host != nil
     if rewritesHost || head.pointee.targetForm != .origin || !head.pointee.has(FieldID.host) {

@@ -34,7 +34,7 @@ extension Worker {
     x.pointee.snapshot = live
     if c.pointee.peerIsTrusted || forwarding.hops > 0 { x.pointee.client = resolveClient(c, p) }
     live!.pointee.exchanges &+= 1
-    cells.add(metrics.requests, 1)
+    cells.add(c.pointee.isPeerLink ? metrics.peerQuestions : metrics.requests, 1)
     return x
   }
 
@@ -223,7 +223,7 @@ extension Worker {
   func fail(_ x: ExchangeRef, _ fault: Fault) {
     if x.pointee.isFinished { return }
     x.pointee.fault = fault
-    if x.pointee.downstreamID >= 0 { cells.add(metrics.faults[fault], 1) }
+    if x.pointee.downstreamID >= 0 && !x.isOfPeer { cells.add(metrics.faults[fault], 1) }
     dropUpstream(x)
     if x.pointee.downstreamID < 0 { return offerEnd(x, fault) }
     if x.pointee.responseHeadSent { return breakOff(x) }
@@ -251,7 +251,7 @@ extension Worker {
   func abandon(_ x: ExchangeRef) {
     dropUpstream(x)
     x.pointee.keepsDownstream = false
-    if !x.pointee.responseIsComplete && x.pointee.downstreamID >= 0 { cells.add(metrics.requestsAborted, 1) }
+    if !x.pointee.responseIsComplete && x.pointee.downstreamID >= 0 && !x.isOfPeer { cells.add(metrics.requestsAborted, 1) }
     detach(x)
   }
 

@@ -84,7 +84,10 @@ extension Worker {
     let reason = r == 1 ? SSL_ERROR_NONE : SSL_get_error(c.pointee.tls, r)
     ERR_clear_error()  // one that succeeded may have left some, too
     flushTLS(c)
-    if r == 1 { return TLSSession.isAcceptable(c.pointee.tls!) ? 1 : -1 }
+    if r == 1 {
+      c.pointee.isPeerLink = TLSSession.isPeerLink(c.pointee.tls!)
+      return TLSSession.isAcceptable(c.pointee.tls!) ? 1 : -1
+    }
     return reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE ? 0 : -1
   }
 

@@ -201,7 +201,7 @@ extension Worker {
   func countNuisance(_ h: HTTP2Ref) -> Int32 {
     if h.countNuisance(now: now, limit: limits.http2NuisanceMax) { return 0 }
     // Another node carries many clients, whose comings and goings are not its own.
-    if h.pointee.connection.pointee.tls.map({ TLSSession.isPeerLink($0) }) ?? false { return 0 }
+    if h.pointee.connection.pointee.isPeerLink { return 0 }
     if h.pointee.isBroken { return 0 }
     cells.add(metrics.http2Nuisances, 1)
     h.pointee.isBroken = true

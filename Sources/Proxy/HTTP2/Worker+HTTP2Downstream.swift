@@ -220,7 +220,8 @@ extension Worker {
     }
     if interim { return n }
     if !x.pointee.added.isEmpty { n = putAdded(x, n) }
-    if forwarding.responseViaCount > 0 {
+    // Between nodes it is not said: to clients they are one gateway, and the one that they came to speaks for it.
+    if forwarding.responseViaCount > 0 && !x.isOfPeer {
       // "Via: 1.1 name\r\n": the value without its name and line end.
       fieldList[n] = HTTP2Fields.field("via", forwarding.responseVia + 5, forwarding.responseViaCount &- 7)
       n &+= 1

@@ -222,7 +222,6 @@ extension Worker {
     x.pointee.upstreamPrevious = nil
     x.pointee.upstreamNext = nil
     h.pointee.streams &-= 1
-    if x.pointee.upstreamHeld > 0 { nghttp2_session_consume_connection(h.pointee.session, x.pointee.upstreamHeld) }
     x.pointee.upstreamHeld = 0
     x.pointee.upstreamOutput.release(pool)
     // Both also reach a request whose HEADERS still wait to be sent: no stream, hence no user data, can be looked up for it yet, but it
@@ -299,18 +298,23 @@ extension Worker {
       nghttp2_session_consume(h.pointee.session, x.pointee.upstreamID, n)
       return
     }
+    let (stream, serial) = (x.pointee.upstreamID, x.pointee.serial)
+    // What the client has not taken yet lies here already, bounded by the stream's window. The connection's is everybody's: held back, it
+    // would let clients that do not read stop all others.
+    nghttp2_session_consume_connection(h.pointee.session, n)
     deliverResponseBody(x, p, n, end: false, inPlace: false)
+    if x.pointee.serial != serial || x.pointee.upstreamID != stream { return }
     if responseIsBlocked(x) {
       x.pointee.upstreamHeld &+= n
     } else {
-      nghttp2_session_consume(h.pointee.session, x.pointee.upstreamID, n)
+      nghttp2_session_consume_stream(h.pointee.session, stream, n)
     }
   }
 
   /// The client takes more: the upstream may send more.
   func releaseUpstreamHeld(_ x: ExchangeRef, _ u: ConnectionRef) {
     guard x.pointee.upstreamHeld > 0, let h = u.pointee.http2 else { return }
-    nghttp2_session_consume(h.pointee.session, x.pointee.upstreamID, x.pointee.upstreamHeld)
+    nghttp2_session_consume_stream(h.pointee.session, x.pointee.upstreamID, x.pointee.upstreamHeld)
     x.pointee.upstreamHeld = 0
     x.pointee.upstreamProgress = now
     enqueueFlush(u)

@@ -49,6 +49,29 @@ import Testing
     #expect(purge.matches(key: variant, tags: []) == expected, "a variant goes with its URL")
   }
 
+  @Test func aKeyMeansItselfAndWhatStandsBelowIt() {
+    let rules = CacheKeyRules(headers: ["x-k"])
+    let (mine, other) = (PurgeTests.key("a", "/x"), PurgeTests.key("a", "/xy"))
+    let purge = Purge.key(mine, stamp: 1)
+    let batch = PurgeBatch([purge, .away(stamp: 1)])
+    for key in [mine, mine + [1], mine + [0, 1, 2, 3, 4, 5, 6, 7, 8] + Array("values".utf8)] {
+      #expect(purge.matches(key: key, tags: []) && batch.force(key: key, tags: []) == .gone)
+    }
+    for key in [other, PurgeTests.key("a", "/x", scheme: .https), PurgeTests.key("a", "/x", rules: rules, fields: [("X-K", "1")])] {
+      #expect(!purge.matches(key: key, tags: []) && batch.force(key: key, tags: []) == .none)
+    }
+    #expect(batch.keys == [mine] && PurgeBatch([purge, .all(stamp: 1)]).keys == nil)
+    #expect(!Purge.away(stamp: 1).matches(key: mine, tags: [CacheTags.any]))
+  }
+
+  @Test(arguments: [900, 985, 2_000, 20_000], [true, false]) func aKeyOfAnyLengthFits(count: Int, hasHost: Bool) {
+    let rules = CacheKeyRules(host: hasHost)
+    let key = PurgeTests.key("a", "/" + String(repeating: "x", count: count), rules: rules)
+    let purge = Purge.key(key, stamp: 1)
+    #expect(purge.encoded.count <= Purge.encodedBytesMax && Purge(decoding: purge.encoded, stamp: 1) == purge)
+    #expect(purge.matches(key: key, tags: []))
+  }
+
   @Test(
     "a prefix means what begins so, under a whole host",
     arguments: [

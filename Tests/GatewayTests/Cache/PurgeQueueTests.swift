@@ -142,6 +142,22 @@ import Testing
     #expect(order.withLock { $0 } == ["first", "all", "kept", "again"])
   }
 
+  @Test func keysAreRemovedOneByOneWithTheirVariants() throws {
+    let variance = Variance.fields([Array("accept-language".utf8)])
+    for path in ["/x", "/y"] { store(path, head(variance: variance, variant: Array("de".utf8))) }
+    store("/z", head())
+    let position = service.purgePosition
+    purge(.key(key("/x"), stamp: 0))
+    #expect(try !has("/x") && has("/y") && has("/z"))
+    store("/x", head(), since: position)
+    #expect(try !has("/x"), "it was on its way when its key was purged")
+    purge(.away(stamp: 0))
+    #expect(try has("/y") && has("/z"))
+    service.apply(.key(key("/y"), stamp: 0))
+    purge(try url("http://a/z"))
+    #expect(try !has("/y") && !has("/z"), "beside others a key is one of them")
+  }
+
   @Test func morePurgesThanAnybodyWaitsForBecomeOneOfEverything() throws {
     store("/x", head())
     for _ in 0..<PurgeQueue.waitingMax { service.apply(try tag("none")) }

@@ -65,6 +65,27 @@ import Testing
     #expect(owner.table.level(of: 9, now: now + 3_000)! == 990)
   }
 
+  @Test func whatAnOwnerGrantedItsStandInAnswersAndDoesNotConsume() throws {
+    let three = (1...3).map { CounterMember(MemberID($0), generation: 1) }
+    let now = Self.start + 1_500_000_000
+    var sides = three.map { Side($0.id, three) }
+    _ = sides[0].table.consume(9, policy: policy, now: now)
+    let ranked = sides[0].table.owners(of: 9)
+    let (owner, second) = (try #require(ranked.first), ranked[1])
+    let asker = try #require(three.first { $0.id != owner && $0.id != second })
+    var writer = ByteWriter()
+    CounterQuestion(id: 4, key: 9, cost: 10, policy: policy).encode(into: &writer)
+    let ownerSide = Int(owner.value) - 1
+    let secondSide = Int(second.value) - 1
+    let granted = sides[ownerSide].take(.send(to: owner, .question, writer.bytes), from: asker, now)
+    let told = try #require(granted.first { if case .send(second, .grant, _) = $0 { true } else { false } })
+    let nothing = sides[secondSide].take(told, from: three[ownerSide], now)
+    #expect(nothing.isEmpty)
+    let again = sides[secondSide].take(.send(to: second, .question, writer.bytes), from: asker, now)
+    #expect(again.count == 1 && again[0] == granted.first { if case .send(asker.id, .answer, _) = $0 { true } else { false } })
+    #expect(sides[secondSide].table.level(of: 9, now: now) == nil, "nothing was consumed there")
+  }
+
   @Test func whoGetsNoAnswerDecidesByItsOwnEstimate() {
     var one = Side(MemberID(1), members)
     let now = Self.start + 1_500_000_000

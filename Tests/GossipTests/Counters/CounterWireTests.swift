@@ -106,7 +106,7 @@ import Testing
         body[Int(random.below(UInt64(body.count)))] = UInt8(truncatingIfNeeded: random.next())
       }
       body.removeLast(Int(random.below(UInt64(body.count / 2 + 1))))
-      let part = CounterPart.allCases[Int(random.below(4))]
+      let part = CounterPart.allCases[Int(random.below(5))]
       _ = body.withUnsafeBytes { exchange.receive(part, $0, from: sender, &table, now: now + UInt64(round) * 1_000_000) }
     }
     #expect(exchange.statistics.malformed > 1_000 && table.count <= table.limits.keysMax)
@@ -122,6 +122,10 @@ import Testing
     let answer = CounterAnswer(id: 300, CounterDecision(verdict: .allowed, remaining: 4, reset: 5_000, retryAfter: 0))
     answer.encode(into: &writer)
     #expect(try writer.bytes.withUnsafeBytes { try CounterAnswer(decoding: $0) } == answer)
+    writer.removeAll()
+    let grant = CounterGrant(asker: MemberID(7), generation: 1 << 40, answer: answer)
+    grant.encode(into: &writer)
+    #expect(try writer.bytes.withUnsafeBytes { try CounterGrant(decoding: $0) } == grant)
     writer.removeAll()
     CounterAcknowledgement([1, 2, 900]).encode(into: &writer)
     #expect(try writer.bytes.withUnsafeBytes { try CounterAcknowledgement(decoding: $0) }.sequences == [1, 2, 900])

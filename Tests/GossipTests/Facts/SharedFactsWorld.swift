@@ -29,10 +29,15 @@ final class SharedFactsWorld {
     var tickets = TicketKeysInForce()
     var standings: [EndpointID: EndpointStanding] = [:]  // lookup only
     var clocks: [ClockStanding] = []
+    /// Doubts that are over, by number, and how many entries had been applied by then.
+    var undoubted: [UInt64] = []
+    var appliedBefore = 0
+    /// Whether it does not run.
+    var isFrozen = false
   }
 
   private enum Event {
-    case datagram(to: Int, from: Int, FactRecord)
+    case datagram(to: Int, from: Int, FactRecord, isFresh: Bool = false)
     case answer(asker: Int, member: Int, [FactRecord]?)
   }
 
@@ -126,7 +131,7 @@ final class SharedFactsWorld {
   // MARK: the network
 
   private func reaches(_ a: Int, _ b: Int) -> Bool {
-    nodes[a].facts != nil && nodes[b].facts != nil && nodes[a].part == nodes[b].part
+    nodes[a].facts != nil && nodes[b].facts != nil && nodes[a].part == nodes[b].part && !nodes[a].isFrozen
   }
 
   private func perform(_ effect: FactEffect, _ i: Int) {
@@ -141,7 +146,7 @@ final class SharedFactsWorld {
       let other = index(member)
       let question = nodes[i].facts!.question(now: time(i))
       var answer: [FactRecord]?
-      if reaches(i, other), random.below(1_000) >= lossPerMille {
+      if reaches(i, other), reaches(other, i), random.below(1_000) >= lossPerMille {
         with(other) { facts, now in
           answer = facts.answer(question, now: now)
           return []
@@ -164,6 +169,11 @@ final class SharedFactsWorld {
     case .makeTicketKey:
       let bytes = (0..<80).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       with(i) { $0.makeTicketKey(name: Array(bytes[..<16]), secret: TicketSecret(Array(bytes[16...]))!, now: $1) }
+    case .probe(let members):
+      for member in members.map(index) where reaches(i, member) && reaches(member, i) { tellDigest(from: member, to: i, isFresh: true) }
+    case .undoubted(let number):
+      nodes[i].undoubted.append(number)
+      nodes[i].appliedBefore = nodes[i].applied.count
     case .clock(let standing): nodes[i].clocks.append(standing)
     case .written, .settled: break
     }
@@ -171,10 +181,10 @@ final class SharedFactsWorld {
 
   private func deliver(_ event: Event) {
     switch event {
-    case .datagram(let to, let from, let record):
+    case .datagram(let to, let from, let record, let isFresh):
       guard reaches(from, to) else { return }
       let sender = nodes[from].id
-      with(to) { facts, now in record.body.withUnsafeBytes { facts.receive(record.part, $0, from: sender, now: now) } }
+      with(to) { facts, now in record.body.withUnsafeBytes { facts.receive(record.part, $0, from: sender, isFresh: isFresh, now: now) } }
     case .answer(let asker, let member, let records):
       let id = nodes[member].id
       with(asker) { facts, now in
@@ -193,10 +203,20 @@ final class SharedFactsWorld {
     let others = nodes.indices.filter { $0 != i && reaches(i, $0) }
     if others.isEmpty { return }
     let other = others[Int(random.below(UInt64(others.count)))]
-    for (from, to) in [(i, other), (other, i)] where random.below(1_000) >= lossPerMille {
-      var writer = ByteWriter()
-      nodes[from].facts!.digest(now: time(from)).encode(into: &writer)
-      events.append((now + SharedFactsWorld.ms, .datagram(to: to, from: from, FactRecord(.digest, writer.bytes))))
+    for (from, to) in [(i, other), (other, i)] where random.below(1_000) >= lossPerMille { tellDigest(from: from, to: to) }
+  }
+
+  private func tellDigest(from: Int, to: Int, isFresh: Bool = false) {
+    var writer = ByteWriter()
+    nodes[from].facts!.digest(now: time(from)).encode(into: &writer)
+    events.append((now + SharedFactsWorld.ms, .datagram(to: to, from: from, FactRecord(.digest, writer.bytes), isFresh: isFresh)))
+  }
+
+  /// What comes for a node that does not run waits for it.
+  private func waits(_ event: Event) -> Bool {
+    switch event {
+    case .datagram(let to, _, _, _): nodes[to].isFrozen
+    case .answer(let asker, _, _): nodes[asker].isFrozen
     }
   }
 
@@ -207,10 +227,10 @@ final class SharedFactsWorld {
     while now < end {
       if condition?() ?? false { return true }
       now += step
-      let due = events.filter { $0.at <= now }
-      events.removeAll { $0.at <= now }
+      let due = events.filter { $0.at <= now && !waits($0.event) }
+      events.removeAll { $0.at <= now && !waits($0.event) }
       for each in due { deliver(each.event) }
-      for i in nodes.indices where nodes[i].facts != nil {
+      for i in nodes.indices where nodes[i].facts != nil && !nodes[i].isFrozen {
         if now >= nodes[i].digestAt { probe(i) }
         if nodes[i].facts!.nextDeadline <= now { with(i) { $0.tick(now: $1) } }
       }

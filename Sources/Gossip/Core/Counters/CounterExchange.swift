@@ -321,6 +321,7 @@ public struct CounterExchange: Sendable {
       case .acknowledgement: try receiveAcknowledgement(body, sender, &store, now)
       case .question: answer(try CounterQuestion(decoding: body), sender, &store, now, &effects)
       case .answer: try receiveAnswer(body, sender, &store, now, &effects)
+      case .grant: try receiveGrant(body)
       }
     } catch { statistics.malformed &+= 1 }
     return effects

@@ -7,6 +7,7 @@ public enum CounterPart: UInt8, Sendable, CaseIterable {
   case acknowledgement = 1
   case question = 2
   case answer = 3
+  case grant = 4
 }
 
 /// Batches that have come.
@@ -102,5 +103,34 @@ public struct CounterAnswer: Equatable, Sendable {
     remaining = UInt32(clamping: try reader.readVarint())
     reset = try reader.readVarint()
     retryAfter = try reader.readVarint()
+  }
+}
+
+/// What an owner granted, for its stand-in: a question whose answer was lost is then answered again, not consumed again.
+public struct CounterGrant: Equatable, Sendable {
+  public var asker: MemberID
+  /// The asker's life.
+  public var generation: UInt64
+  public var answer: CounterAnswer
+
+  func encode(into writer: inout ByteWriter) {
+    writer.write(asker.value)
+    writer.writeVarint(generation)
+    var body = ByteWriter(limit: 64)
+    answer.encode(into: &body)
+    writer.writeLengthPrefixed(body.bytes)
+  }
+
+  init(asker: MemberID, generation: UInt64, answer: CounterAnswer) {
+    self.asker = asker
+    self.generation = generation
+    self.answer = answer
+  }
+
+  init(decoding body: UnsafeRawBufferPointer) throws(ByteReadError) {
+    var reader = ByteReader(body)
+    asker = MemberID(try reader.readUInt64())
+    generation = try reader.readVarint()
+    answer = try CounterAnswer(decoding: try reader.readLengthPrefixed(limit: 256))
   }
 }

@@ -56,12 +56,13 @@ struct CounterQuestions: Sendable {
     return nextID
   }
 
-  func answer(to id: UInt64, of sender: CounterMember) -> CounterAnswer? {
-    places[Asked(member: sender.id, generation: sender.generation, id: id)].map { answers[$0].answer }
+  func answer(to id: UInt64, of asker: CounterMember) -> CounterAnswer? {
+    places[Asked(member: asker.id, generation: asker.generation, id: id)].map { answers[$0].answer }
   }
 
-  mutating func remember(_ answer: CounterAnswer, to sender: CounterMember) {
-    let asked = Asked(member: sender.id, generation: sender.generation, id: answer.id)
+  mutating func remember(_ answer: CounterAnswer, to asker: MemberID, _ generation: UInt64) {
+    let asked = Asked(member: asker, generation: generation, id: answer.id)
+    if places[asked] != nil { return }
     if answers.count < CounterQuestions.answersMax {
       places[asked] = answers.count
       answers.append((asked, answer))
@@ -187,12 +188,31 @@ extension CounterExchange {
       let decision = store.consume(question.key, cost: question.cost, policy: question.policy, now: now, mode: .local)
       store.noteInterest(question.key, of: sender)
       answer = CounterAnswer(id: question.id, decision)
-      questions.remember(answer!, to: sender)
+      questions.remember(answer!, to: sender.id, sender.generation)
+      if decision.verdict == .allowed { tellGrant(answer!, to: sender, question.key, &store, &effects) }
     }
     var writer = ByteWriter(limit: limits.bodyBytesMax)
     answer!.encode(into: &writer)
     answerTokens -= writer.count + limits.datagramOverhead
     effects.append(.send(to: sender.id, .answer, writer.bytes))
+  }
+
+  /// Tells who would be asked next, for the case that this node dies and its answer is lost.
+  private mutating func tellGrant(
+    _ answer: CounterAnswer, to asker: CounterMember, _ key: UInt64, _ store: inout some CounterStore, _ effects: inout [CounterEffect]
+  ) {
+    guard tokens > Int(limits.bytesPerSecond / 20), case .ask(let next) = store.standIn(for: me, key), next != asker.id else { return }
+    var writer = ByteWriter(limit: limits.bodyBytesMax)
+    CounterGrant(asker: asker.id, generation: asker.generation, answer: answer).encode(into: &writer)
+    tokens -= writer.count + limits.datagramOverhead
+    effects.append(.send(to: next, .grant, writer.bytes))
+  }
+
+  mutating func receiveGrant(_ body: UnsafeRawBufferPointer) throws(CounterWireError) {
+    do throws(ByteReadError) {
+      let grant = try CounterGrant(decoding: body)
+      questions.remember(grant.answer, to: grant.asker, grant.generation)
+    } catch { throw .bytes(error) }
   }
 
   mutating func receiveAnswer(

@@ -28,7 +28,8 @@ extension CounterTable {
     }
     if isDecided(slot, leftSpan) {
       queueLate(slot)
-      queueSoon(slot)
+      // Whoever takes over allows for what flows in meanwhile, in whole units (`takesOver`): what is less has to be told at once.
+      queueSoon(slot, within: entries[slot].policy.nanosecondsPerUnit > Double(limits.flushSoon) ? 0 : limits.flushSoon)
       return
     }
     let unsent = Double(entries[slot].telling.unsent) * entries[slot].policy.nanosecondsPerUnit
@@ -73,11 +74,13 @@ extension CounterTable {
     late.add(slot, due: clock + limits.flushLate)
   }
 
-  mutating func queueSoon(_ slot: Int) {
+  mutating func queueSoon(_ slot: Int, within wait: UInt64) {
     if entries[slot].telling.isQueuedSoon { return }
     entries[slot].telling.isQueuedSoon = true
-    soon.add(slot, due: clock + limits.flushSoon)
+    soon.add(slot, due: clock + wait)
   }
+
+  mutating func queueSoon(_ slot: Int) { queueSoon(slot, within: limits.flushSoon) }
 
   /// Hands over what is due.
   /// - Parameters:

@@ -22,7 +22,13 @@ extension SharedFacts {
     var records = [head(.question, isStale ? .isStale : [])]
     records.append(record(.registerDigest) { register.digest.encode(into: &$0) })
     records.append(record(.verdictDigest) { verdicts.digest.encode(into: &$0) })
-    return records + SharedFacts.cut(.logSummary) { log.summary.encode(into: &$0) }
+    return records + SharedFacts.cut(.logSummary) { summaryNow.encode(into: &$0) }
+  }
+
+  private var summaryNow: LogSummary {
+    var summary = log.summary
+    if isInDoubt { summary.isSettled = false }
+    return summary
   }
 
   /// Whether records are a question.
@@ -51,7 +57,7 @@ extension SharedFacts {
     if let summary {
       records += SharedFacts.cut(.purges, log.missing(from: summary, budget: log.limits.bytesMax * 2))
     }
-    records += SharedFacts.cut(.logSummary) { log.summary.encode(into: &$0) }
+    records += SharedFacts.cut(.logSummary) { summaryNow.encode(into: &$0) }
     if isWhole {
       records += SharedFacts.cut(.registerEntries, register.entries)
     } else if !isStale, let sums {
@@ -105,6 +111,7 @@ extension SharedFacts {
       counts.malformed += 1
       counts.exchangesFailed += 1
     }
+    advanceDoubt(now, &effects)
     return effects
   }
 

@@ -7,16 +7,23 @@ extension SharedFacts {
   public func digest(now: FactTime) -> FactDigest {
     var digest = FactDigest(register: register, verdicts: verdicts, ticketKeys: ticketKeys, log: log, now: now.wall)
     digest.register ^= StableHash.avalanche(birth)
+    if isInDoubt { digest.log.isSettled = false }
     return digest
   }
 
   /// A part of a datagram from a member.
-  public mutating func receive(_ part: FactPart, _ body: UnsafeRawBufferPointer, from sender: MemberID, now: FactTime) -> [FactEffect] {
+  /// - Parameter isFresh: whether it answers what was asked after the present doubt began.
+  public mutating func receive(
+    _ part: FactPart, _ body: UnsafeRawBufferPointer, from sender: MemberID, isFresh: Bool = false, now: FactTime
+  ) -> [FactEffect] {
     guard member(sender) != nil else { return [] }
     var effects: [FactEffect] = []
     do throws(ByteReadError) {
       if part == .digest {
-        compare(try FactDigest(decoding: body), with: sender, now, &effects)
+        let digest = try FactDigest(decoding: body)
+        if isFresh { note(sender, knows: digest.log.position) }
+        compare(digest, with: sender, now, &effects)
+        advanceDoubt(now, &effects)
       } else {
         try merge(part, body, from: sender, now, &effects)
       }
@@ -112,7 +119,7 @@ extension SharedFacts {
 
   /// News that are on their way make nodes differ for a moment; who has been compared with nobody yet has missed more than news.
   private mutating func isWorthAsking(_ now: FactTime) -> Bool {
-    if difference.isFirst { return true }
+    if difference.isFirst || isInDoubt { return true }
     let isNew = difference.began == nil || now.monotonic &- difference.last > limits.patienceMost
     let began = isNew ? now.monotonic : difference.began ?? now.monotonic
     (difference.began, difference.last) = (began, now.monotonic)

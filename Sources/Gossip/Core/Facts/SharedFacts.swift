@@ -59,6 +59,10 @@ public enum FactEffect: Sendable, Equatable {
   case acknowledged(LogReceipt)
   /// What the log protects may be served from now on.
   case settled
+  /// Ask these members how their facts stand: what they answer counts against a doubt.
+  case probe([MemberID])
+  /// The doubt of this number is over: all that was appended before it has come, by `apply` or `drop`.
+  case undoubted(UInt64)
   /// Endpoints whose standing has changed.
   case standings([EndpointStanding])
   /// The ticket keys in force have changed.
@@ -166,6 +170,7 @@ public struct SharedFacts: Sendable {
   var changedAt: UInt64
   var difference = Difference()
   var exchanging: MemberID?
+  var doubt: Doubt?
   private var ticketsWaitingSince: UInt64?
   private var haveTicketsAgreed = false
 
@@ -233,7 +238,8 @@ public struct SharedFacts: Sendable {
   /// The earliest time, monotonic nanoseconds, at which `tick` has something to do.
   public var nextDeadline: UInt64 {
     if areStandingsDue || areRanksDue { return 0 }
-    return min(hasNews && !members.isEmpty ? min(gossipAt, secondAt) : secondAt, receipts.nextDeadline)
+    let next = min(secondAt, receipts.nextDeadline, doubt?.askAt ?? .max)
+    return hasNews && !members.isEmpty ? min(gossipAt, next) : next
   }
 
   var hasNews: Bool { (!isStale && register.hasNews) || log.hasNews || verdicts.hasNews || ticketKeys.hasNews }
@@ -246,6 +252,7 @@ public struct SharedFacts: Sendable {
     }
     if areRanksDue || areStandingsDue { judge(now, &effects) }
     if now.monotonic >= receipts.nextDeadline { confirm(now, &effects) }
+    advanceDoubt(now, &effects)
     if hasNews && !members.isEmpty && now.monotonic >= gossipAt {
       gossipAt = now.monotonic &+ limits.gossipInterval
       gossip(&effects)

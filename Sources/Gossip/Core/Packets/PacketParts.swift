@@ -16,6 +16,7 @@ public enum PartKind: UInt64, CaseIterable, Sendable {
   case question = 18
   case answer = 19
   case concurrency = 20
+  case grant = 21
   case verdicts = 24
   case registerEntries = 25
   case purges = 26

@@ -1,4 +1,5 @@
 // What characters may stand where, as tables of 256 flags (RFC 9110 §5.6.2, RFC 3986).
+import CVector
 
 /// Bits of one byte of `characters`.
 enum CharacterClass {
@@ -27,48 +28,40 @@ nonisolated(unsafe) let characters: UnsafePointer<UInt8> = {
 }()
 
 /// First offset at or after `start` whose byte may not stand in a field value (a control character other than HTAB, or DEL), or
-/// `n`. Eight bytes a step.
+/// `n`. Sixteen bytes a step; the last ones are looked at together with those before them.
 @inline(__always)
 func scanValue(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int) -> Int {
   var i = start
-  let raw = UnsafeRawPointer(p)
-  while i &+ 8 <= n {
-    let x = raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)
-    let below = (x &- 0x2020_2020_2020_2020) & ~x
-    let d = x ^ 0x7f7f_7f7f_7f7f_7f7f
-    let delete = (d &- 0x0101_0101_0101_0101) & ~d
-    let marks = (below | delete) & 0x8080_8080_8080_8080
-    if marks != 0 {
-      // The lowest mark is exact; those above it may be carried into by the subtraction, so only the lowest counts.
-      let j = i &+ (marks.trailingZeroBitCount >> 3)
-      if p[j] != 9 { return j }
-      i = j &+ 1
+  while i < n {
+    let marks = i &+ 16 <= n ? tg_controls16(p + i) : lastControls(p, i, n)
+    if marks == 0 {
+      i &+= 16
       continue
     }
-    i &+= 8
-  }
-  while i < n {
-    let c = p[i]
-    if (c < 0x20 && c != 9) || c == 0x7f { return i }
+    i &+= marks.trailingZeroBitCount
+    if p[i] != 9 { return i }
     i &+= 1
   }
   return n
 }
 
-/// First offset at or after `start` whose byte may not stand in a token (RFC 9110 §5.6.2), or `n`. Eight letters and hyphens a step, as
-/// field names have them; any other byte is looked up.
+/// Which of the bytes from `start` to `n`, fewer than 16, are control characters.
+@inline(__always)
+private func lastControls(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int) -> UInt32 {
+  if n >= 16 { return tg_controls16(p + (n &- 16)) >> UInt32(truncatingIfNeeded: start &+ 16 &- n) }
+  var marks: UInt32 = 0
+  for i in start..<n where p[i] < 0x20 || p[i] == 0x7f { marks |= 1 << UInt32(truncatingIfNeeded: i &- start) }
+  return marks
+}
+
+/// First offset at or after `start` whose byte may not stand in a token (RFC 9110 §5.6.2), or `n`. Sixteen letters and hyphens a step,
+/// as field names have them; any other byte is looked up.
 @inline(__always)
 func scanToken(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int, _ table: UnsafePointer<UInt8>) -> Int {
   var i = start
-  let raw = UnsafeRawPointer(p)
-  while i &+ 8 <= n {
-    let x = raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)
-    // Sums of seven bits and seven bits never carry into the next byte; what lies beyond ASCII is masked out at the end.
-    let low = (x | 0x2020_2020_2020_2020) & 0x7f7f_7f7f_7f7f_7f7f
-    let letters = (low &+ 0x1f1f_1f1f_1f1f_1f1f) & ~(low &+ 0x0505_0505_0505_0505)
-    let hyphens = ~((x ^ 0x2d2d_2d2d_2d2d_2d2d) & 0x7f7f_7f7f_7f7f_7f7f &+ 0x7f7f_7f7f_7f7f_7f7f)
-    let others = ~((letters | hyphens) & ~x) & 0x8080_8080_8080_8080
-    i &+= others.trailingZeroBitCount >> 3  // 64 zeros are eight bytes
+  while i &+ 16 <= n {
+    let others = tg_others16(p + i)
+    i &+= (others | 0x1_0000).trailingZeroBitCount
     if others == 0 { continue }
     if table[Int(p[i])] & CharacterClass.token == 0 { return i }
     i &+= 1
@@ -124,33 +117,41 @@ private func shortFieldID(_ p: UnsafePointer<UInt8>, _ n: Int) -> UInt8 {
   }
 }
 
-/// Told apart by their first eight letters as one number; a token's other characters do not become letters by the bit of lower case.
+/// Told apart by their first eight letters and their last eight, each as one number; a token's other characters do not become letters by
+/// the bit of lower case.
 @inline(__always)
 private func longFieldID(_ p: UnsafePointer<UInt8>, _ n: Int) -> UInt8 {
-  let rest = p + 8
-  switch UnsafeRawPointer(p).loadUnaligned(as: UInt64.self) | 0x2020_2020_2020_2020 {
-  case 0x2d74_6e65_746e_6f63: return equalsIgnoringCase(rest, n &- 8, "length") ? FieldID.contentLength : 0  // "content-"
-  case 0x6974_6365_6e6e_6f63: return equalsIgnoringCase(rest, n &- 8, "on") ? FieldID.connection : 0  // "connecti"
-  case 0x696c_612d_7065_656b: return equalsIgnoringCase(rest, n &- 8, "ve") ? FieldID.keepAlive : 0  // "keep-ali"
-  case 0x7261_7065_6361_7274: return equalsIgnoringCase(rest, n &- 8, "ent") ? FieldID.traceparent : 0  // "tracepar"
-  case 0x7365_7571_6572_2d78: return equalsIgnoringCase(rest, n &- 8, "t-id") ? FieldID.requestID : 0  // "x-reques"
-  case 0x6573_2d32_7074_7468: return equalsIgnoringCase(rest, n &- 8, "ttings") ? FieldID.http2Settings : 0  // "http2-se"
-  case 0x6f63_2d79_786f_7270: return equalsIgnoringCase(rest, n &- 8, "nnection") ? FieldID.proxyConnection : 0  // "proxy-co"
-  case 0x6f63_2d65_6863_6163: return equalsIgnoringCase(rest, n &- 8, "ntrol") ? FieldID.caching : 0  // "cache-co"
-  case 0x7a69_726f_6874_7561: return equalsIgnoringCase(rest, n &- 8, "ation") ? FieldID.caching : 0  // "authoriz"
-  case 0x2d65_6e6f_6e2d_6669: return equalsIgnoringCase(rest, n &- 8, "match") ? FieldID.caching : 0  // "if-none-"
-  case 0x6669_646f_6d2d_6669: return equalsIgnoringCase(rest, n &- 8, "ied-since") ? FieldID.caching : 0  // "if-modif"
-  case 0x646f_6d6e_752d_6669: return equalsIgnoringCase(rest, n &- 8, "ified-since") ? FieldID.caching : 0  // "if-unmod"
-  case 0x7265_6673_6e61_7274: return equalsIgnoringCase(rest, n &- 8, "-encoding") ? FieldID.transferEncoding : 0  // "transfer"
-  case 0x7261_7772_6f66_2d78:  // "x-forwar"
+  let last = eight(p + (n &- 8))
+  switch eight(p) {
+  case eight("content-"): return n == 14 && last == eight("t-length") ? FieldID.contentLength : 0
+  case eight("connecti"): return n == 10 && last == eight("nnection") ? FieldID.connection : 0
+  case eight("keep-ali"): return n == 10 && last == eight("ep-alive") ? FieldID.keepAlive : 0
+  case eight("tracepar"): return n == 11 && last == eight("ceparent") ? FieldID.traceparent : 0
+  case eight("x-reques"): return n == 12 && last == eight("quest-id") ? FieldID.requestID : 0
+  case eight("http2-se"): return n == 14 && last == eight("settings") ? FieldID.http2Settings : 0
+  case eight("proxy-co"): return n == 16 && last == eight("nnection") ? FieldID.proxyConnection : 0
+  case eight("cache-co"): return n == 13 && last == eight("-control") ? FieldID.caching : 0
+  case eight("authoriz"): return n == 13 && last == eight("rization") ? FieldID.caching : 0
+  case eight("if-none-"): return n == 13 && last == eight("ne-match") ? FieldID.caching : 0
+  case eight("if-modif"): return equalsIgnoringCase(p + 8, n &- 8, "ied-since") ? FieldID.caching : 0
+  case eight("if-unmod"): return equalsIgnoringCase(p + 8, n &- 8, "ified-since") ? FieldID.caching : 0
+  case eight("tidegate"):
+    return n == 13 && last == eight("ate-peer") || n == 12 && last == eight("gate-key") ? FieldID.peer : 0
+  case eight("transfer"): return equalsIgnoringCase(p + 8, n &- 8, "-encoding") ? FieldID.transferEncoding : 0
+  case eight("x-forwar"):
     switch n {
-    case 15: return equalsIgnoringCase(rest, 7, "ded-for") ? FieldID.forwardedFor : 0
-    case 16:
-      return equalsIgnoringCase(rest, 8, "ded-host")
-        ? FieldID.forwardedHost : equalsIgnoringCase(rest, 8, "ded-port") ? FieldID.forwardedPort : 0
-    case 17: return equalsIgnoringCase(rest, 9, "ded-proto") ? FieldID.forwardedProto : 0
+    case 15: return last == eight("rded-for") ? FieldID.forwardedFor : 0
+    case 16: return last == eight("ded-host") ? FieldID.forwardedHost : last == eight("ded-port") ? FieldID.forwardedPort : 0
+    case 17: return equalsIgnoringCase(p + 8, 9, "ded-proto") ? FieldID.forwardedProto : 0
     default: return 0
     }
   default: return 0
   }
 }
+
+/// Eight letters as one number, in lower case.
+@inline(__always)
+private func eight(_ p: UnsafePointer<UInt8>) -> UInt64 { UnsafeRawPointer(p).loadUnaligned(as: UInt64.self) | 0x2020_2020_2020_2020 }
+
+@inline(__always)
+private func eight(_ text: StaticString) -> UInt64 { eight(text.utf8Start) }

@@ -103,7 +103,8 @@ extension MessageHead {
     expectsContinue = false
     seen = 0
     let table = table
-    let fieldsMax = limits.fieldsMax
+    let (fieldsMax, bytesMax) = (limits.fieldsMax, limits.headBytesMax)
+    let raw = UnsafeRawPointer(p)
     while true {
       if i &+ 1 >= n {
         return i < n && p[i] != 13 && table[Int(p[i])] & CharacterClass.token == 0 ? HeadFault.malformed.rawValue : 0
@@ -117,17 +118,17 @@ extension MessageHead {
       i = scanToken(p, s, n, table)
       // White space before the colon and lines that begin with white space (obs-fold) are refused (RFC 9112 §5.1, §5.2).
       if i == s { return HeadFault.malformed.rawValue }
-      if i &- s > 0xffff || i &- lineEnd > limits.headBytesMax { return HeadFault.fieldsTooLarge.rawValue }
+      let nameCount = i &- s
+      if nameCount > 0xffff || i &- lineEnd > bytesMax { return HeadFault.fieldsTooLarge.rawValue }
       if i == n { return 0 }
       if p[i] != 0x3a { return HeadFault.malformed.rawValue }
-      let nameCount = i &- s
       i &+= 1
       while i < n && (p[i] == 0x20 || p[i] == 9) { i &+= 1 }
       let v = i
       i = scanValue(p, i, n)
-      if i &- lineEnd > limits.headBytesMax { return HeadFault.fieldsTooLarge.rawValue }
+      if i &- lineEnd > bytesMax { return HeadFault.fieldsTooLarge.rawValue }
       if i &+ 1 >= n { return i < n && p[i] != 13 ? HeadFault.malformed.rawValue : 0 }
-      if p[i] != 13 || p[i &+ 1] != 10 { return HeadFault.malformed.rawValue }
+      if raw.loadUnaligned(fromByteOffset: i, as: UInt16.self) != 0x0a0d { return HeadFault.malformed.rawValue }
       var e = i
       while e > v && (p[e &- 1] == 0x20 || p[e &- 1] == 9) { e &-= 1 }
       i &+= 2

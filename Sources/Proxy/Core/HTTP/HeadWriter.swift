@@ -1,4 +1,5 @@
 // Writes HTTP/1 heads: plain `put` functions over a pointer and a position. The caller has made sure of the room.
+import CVector
 import Glibc
 import Runtime
 
@@ -33,24 +34,11 @@ func putDecimal(_ out: Bytes, _ at: Int, _ value: Int) -> Int {
   return at &+ digits
 }
 
-/// Writes 16 hexadecimal digits, eight at a time: each byte of a word takes one digit, then all become letters or figures at once.
+/// Writes 16 hexadecimal digits.
 @inline(__always)
 func putHex(_ out: Bytes, _ at: Int, _ value: UInt64) -> Int {
-  let raw = UnsafeMutableRawPointer(out + at)
-  raw.storeBytes(of: hexDigits(UInt32(truncatingIfNeeded: value >> 32)), as: UInt64.self)
-  raw.storeBytes(of: hexDigits(UInt32(truncatingIfNeeded: value)), toByteOffset: 8, as: UInt64.self)
+  tg_hex16(out + at, value)
   return at &+ 16
-}
-
-/// The eight digits of a word, the first in the lowest byte.
-@inline(__always)
-private func hexDigits(_ word: UInt32) -> UInt64 {
-  var x = UInt64(word.byteSwapped)
-  x = (x | x << 16) & 0x0000_ffff_0000_ffff
-  x = (x | x << 8) & 0x00ff_00ff_00ff_00ff
-  x = (x >> 4 & 0x000f_000f_000f_000f) | (x & 0x000f_000f_000f_000f) << 8
-  let letters = (x &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-  return x &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
 }
 
 /// The longest chunk head: 16 digits and CRLF.
