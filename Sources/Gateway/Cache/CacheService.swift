@@ -89,7 +89,9 @@ public final class CacheService: @unchecked Sendable {
   }
 
   private func isKept(_ key: [UInt8], on placement: CachePlacement) -> Bool {
-    placement.rank(key, count: keepers).contains { $0.endpoint == nil }
+    // One that drains gives what it has to others first; it is told what becomes stale until it has gone.
+    if placement.leaving.contains(where: { $0.endpoint == nil }) { return true }
+    return placement.rank(key, count: keepers).contains { $0.endpoint == nil }
   }
 
   /// What was fetched while the members changed may have come behind `dropWhatMoved`: after a store, since a placement is set before it is

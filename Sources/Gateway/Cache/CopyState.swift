@@ -13,6 +13,7 @@ final class CopyState: @unchecked Sendable {
   private let borrows = Atomic<Bool>(true)
   private let definitions = Atomic<UInt64>(0)
   private let walks = Atomic<UInt64>(0)
+  private let unfinished = Locked<CachePlacement?>(nil)
   private let walking = Atomic<Int>(0)
   private let handsOver = Atomic<Bool>(false)
   private let bytesUnderWay = Atomic<Int>(0)
@@ -76,6 +77,18 @@ final class CopyState: @unchecked Sendable {
 
   /// The number of a walk that takes the place of the one under way.
   func nextWalk() -> UInt64 { walks.wrappingAdd(1, ordering: .relaxed).newValue }
+  /// From which placement a walk begins: that of the one under way, whose place it takes.
+  func base(_ before: CachePlacement) -> CachePlacement {
+    unfinished.withLock { base in
+      if let base { return base }
+      base = before
+      return before
+    }
+  }
+
+  /// What had moved since then is offered.
+  func endWalk(_ serial: UInt64) { if isWalk(serial) { unfinished.withLock { $0 = nil } } }
+
   /// Walks that have not ended.
   var walkCount: Int { walking.load(ordering: .relaxed) }
   func noteWalks(_ change: Int) { walking.wrappingAdd(change, ordering: .relaxed) }

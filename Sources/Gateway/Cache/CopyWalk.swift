@@ -122,9 +122,12 @@ extension CacheService {
   /// After members have changed: what was here and is to be elsewhere is offered there, without haste.
   func offerWhatMoved(from before: CachePlacement?, to after: CachePlacement) {
     guard let me = after.members.first(where: { $0.endpoint == nil }) ?? after.leaving.first(where: { $0.endpoint == nil }) else { return }
-    let moves = CopyMoves(before: before ?? CachePlacement([me], me: me.node), after: after, count: 1 + copies.replicaCount)
     let serial = copies.nextWalk()
-    walk(moves, CopyWalk.Bounds(entries: 16), isCurrent: { [copies] in copies.isWalk(serial) && !copies.isHandingOver }) {}
+    let base = copies.base(before ?? CachePlacement([me], me: me.node))
+    let moves = CopyMoves(before: base, after: after, count: 1 + copies.replicaCount)
+    walk(moves, CopyWalk.Bounds(entries: 16), isCurrent: { [copies] in copies.isWalk(serial) && !copies.isHandingOver }) { [copies] in
+      copies.endWalk(serial)
+    }
   }
 
   /// What this node has is offered to the nodes that own it when this one is gone, what is asked for most first.
