@@ -32,12 +32,14 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CDatagram"),
+    .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
+    .target(name: "CDiskLog", linkerSettings: [.linkedLibrary("rocksdb")]),
     .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
 
     .target(name: "Runtime", dependencies: ["CEpoll"], swiftSettings: acrossRooms),
     .target(name: "Proxy", dependencies: ["Runtime", "CVector", "COpenSSL", "CNghttp2", "CCares"], swiftSettings: acrossRooms),
-    .target(name: "Cache", dependencies: ["Runtime"], swiftSettings: acrossRooms),
+    .target(name: "Cache", dependencies: ["Runtime", "CEpoll", "CRocksDB", "CDiskLog", "CLZ4"], swiftSettings: acrossRooms),
     .target(name: "Gateway", dependencies: ["Runtime", "Proxy", "Cache"], swiftSettings: acrossRooms),
     .target(name: "Gossip", dependencies: ["Runtime", "CEpoll", "CDatagram", "COpenSSL", "CLZ4"], swiftSettings: acrossRooms),
     .target(name: "Node", dependencies: ["Runtime", "Proxy", "Cache", "Gateway", "Gossip", "Yams"], swiftSettings: acrossRooms),
@@ -48,7 +50,8 @@ let package = Package(
 
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
     .testTarget(name: "ProxyTests", dependencies: ["Proxy"]),
-    .testTarget(name: "CacheTests", dependencies: ["Cache"]),
+    .executableTarget(name: "disk-writer", dependencies: ["Cache", "Runtime"], path: "Tests/DiskWriter", swiftSettings: acrossRooms),
+    .testTarget(name: "CacheTests", dependencies: ["Cache", "disk-writer"]),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Cache"]),
     .target(name: "SimulationKit", dependencies: ["Runtime", "Gossip"], path: "Tests/SimulationKit", swiftSettings: acrossRooms),
     .executableTarget(
@@ -62,5 +65,6 @@ let package = Package(
     .testTarget(name: "NodeTests", dependencies: ["Node"]),
     .testTarget(name: "TidyTests"),
   ] + fuzzers,
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
 )

@@ -13,6 +13,7 @@ struct Tidegate: ParsableCommand {
     version: Version.text,
     subcommands: [
       Run.self, Serve.self, Validate.self, Reload.self, Healthcheck.self, Members.self, Leave.self, Keys.self, Purge.self,
+      CacheCommand.self,
       OriginCommand.self, VersionCommand.self, Completions.self,
     ])
 }
@@ -115,6 +116,25 @@ struct Purge: ParsableCommand {
   func run() throws {
     throw ExitCode(NodeCommands.purge(configuration: options.file, wishes[0], soft: soft, wait: wait, json: json))
   }
+}
+
+struct CacheCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cache", abstract: "Look into the response cache of a running node.", subcommands: [InspectCache.self])
+}
+
+struct InspectCache: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Print what is stored for a URL, without bodies, and which node owns it.",
+    discussion: """
+      Asks the admin address that the file names. Each node shows its own entries; the owner is the first in rank. Fields that a route's \
+      `key.headers` names are taken to be missing.
+      """)
+  @OptionGroup var options: ConfigurationOption
+  @Argument(help: "http://host/path?query") var url: String
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() throws { throw ExitCode(NodeCommands.inspectCache(configuration: options.file, url: url, json: json)) }
 }
 
 struct Keys: ParsableCommand {

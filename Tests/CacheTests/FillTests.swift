@@ -151,6 +151,15 @@ import Testing
     #expect(third.isExpired)
   }
 
+  @Test func aNodeInDoubtKeepsNothingThatIsOnItsWay() throws {
+    let table = FillTable()
+    let (one, other) = (try fill(table, "a"), try fill(table, "b"))
+    table.withdraw { $0 === one }
+    table.detachAll()
+    #expect(one.isExpired && other.isExpired && table.count == 0)
+    #expect(try fill(table, "b") !== other)
+  }
+
   @Test func whatIsNotSharedIsRememberedForAWhile() {
     let table = FillTable()
     table.noteUnshared(key("a"), until: 1_000)

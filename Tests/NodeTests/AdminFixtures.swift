@@ -37,6 +37,17 @@ final class ScriptedSource: AdminSource, @unchecked Sendable {
   var purgeReport: PurgeReport? = PurgeReport(id: "7.0-1", applied: ["edge-1"], awaited: ["edge-2"])
   private(set) var purges: [Purge] = []
   func cache() -> CacheView { cacheView }
+  func hotKeys() -> [String] { ["http://h/hot"] }
+  func cacheQuestion(url: String) -> CacheQuestion? { CacheQuestion(url: url, rules: [CacheKeyRules()], ports: [8080]) }
+  func inspectCache(_ question: CacheQuestion, _ completion: @escaping @Sendable (CacheInspection) -> Void) {
+    completion(ScriptedSource.inspection(of: question))
+  }
+  static func inspection(of question: CacheQuestion) -> CacheInspection {
+    var found = CacheInspection()
+    found.keys = question.keys
+    found.rank = ["edge-2", "edge-1"]
+    return found
+  }
   func requestPurge(_ purge: Purge, within nanoseconds: UInt64, _ completion: @escaping @Sendable (PurgeReport?) -> Void) {
     purges.append(purge)
     completion(purgeReport)
@@ -90,6 +101,8 @@ final class AdminFixture {
     case .reload(let render): render(source.outcome)
     case .leave(let render): render()
     case .purge(_, _, let render): render(source.purgeReport)
+    case .inspect(let question, let render):
+      render(ScriptedSource.inspection(of: question))
     }
   }
 

@@ -48,8 +48,7 @@ import Testing
     let result = ConfigurationVectors.load(ConfigurationVectors.good("contract"))
     #expect(
       result.warnings.map(\.description) == [
-        "tidegate.yaml:2:37: cluster.peer: not in effect yet",
-        "tidegate.yaml:19:26: cache.disk: not in effect yet",
+        "tidegate.yaml:2:37: cluster.peer: not in effect yet"
       ])
   }
 

@@ -179,7 +179,7 @@ public final class Simulation {
       case .exchange(let address): exchange(with: address, from: i)
       case .changed(let change): nodes[i].changes.append((now, change))
       case .leftCluster: kill(i)
-      case .identityTaken, .refused: break
+      case .wasApart, .identityTaken, .refused: break
       }
     }
     guard let membership = nodes[i].membership else { return }

@@ -41,6 +41,9 @@ public final class FillTable: Sendable {
     }
   }
 
+  /// Whether somebody fetches what is under a key.
+  public func isUnderWay(_ key: [UInt8]) -> Bool { state.withLock { $0.fills[key] != nil } }
+
   /// The fill takes no further followers: what it brought is stored, or is not to be.
   public func end(_ fill: Fill) {
     state.withLock { state in
@@ -58,6 +61,15 @@ public final class FillTable: Sendable {
         state.fills[key] = nil
       }
       for fill in state.withdrawn.values where fill.primary == primary { fill.expire() }
+    }
+  }
+
+  /// As `detach`, for all keys.
+  public func detachAll() {
+    state.withLock { state in
+      for fill in state.fills.values { fill.expire() }
+      for fill in state.withdrawn.values { fill.expire() }
+      state.fills = [:]
     }
   }
 

@@ -19,6 +19,8 @@ public struct CacheMetrics: Sendable {
   private let copies: [CounterHandle]
   private let questions: [CounterHandle]
   private let hits: CounterHandle
+  /// Of the hits, those from disk.
+  public let diskHits: CounterHandle
   private let refused: CounterHandle
   /// In the order of `CacheStatusLine.Forward.allCases`.
   private let forwards: [CounterHandle]
@@ -51,6 +53,10 @@ public struct CacheMetrics: Sendable {
       do { return try registry.counter(name, help: help, labels: MetricLabels([(name: "result", value: result)])) } catch {
         preconditionFailure("\(name): \(error)")
       }
+    }
+    let name = "tidegate_cache_disk_hits_total"
+    do { diskHits = try registry.counter(name, help: "Hits that were answered from the disk tier; all others were in RAM.") } catch {
+      preconditionFailure("\(name): \(error)")
     }
     hits = counter("hit")
     refused = counter("only-if-cached")

@@ -11,8 +11,7 @@ extension CacheRequest {
 
   /// Serves what is asked for from a stored part; false where there is none that has it all and is fresh.
   func servePart() -> Bool {
-    guard wantsPart, let entry = service.find(CacheService.partKey(key), worker) else { return false }
-    let stored = CachedResponse(entry)
+    guard wantsPart, let stored = storedPart else { return false }
     guard let part = StoredPart(stored.fields), case .fresh = Reuse.judge(stored.terms, directives, now: now) else { return false }
     let whole = HeadFields(head: StoredPart.headOfWhole(stored.fields))
     guard case .one(let range) = ByteRanges.select(request: fields, response: whole, completeLength: part.completeLength),
@@ -21,8 +20,9 @@ extension CacheRequest {
       reason = .partial
       return false
     }
-    let line = CacheStatusLine(.hit, ttl: stored.terms.remaining(now))
+    let line = CacheStatusLine(.hit, ttl: stored.terms.remaining(now), detail: stored.disk == nil ? "memory" : "disk")
     service.note(line, worker)
+    if stored.disk != nil { service.noteDiskHit(worker) }
     let added = lines(line) + Array("Age: \(max(0, stored.terms.age(now)))\r\n".utf8)
     let inPart = (range.lowerBound - part.range.lowerBound)..<(range.upperBound - part.range.lowerBound)
     send(206, ByteRanges.partialHead(whole, range, completeLength: part.completeLength), added, stored, inPart)
@@ -67,7 +67,12 @@ extension CacheService {
     var kept = head
     kept.text = ByteRanges.partialHead(HeadFields(head: whole), part.range, completeLength: part.completeLength)
     let tags = CacheTags.hashes(fields)
-    purges.gate.pass(key, tags, since: position) { insert(CacheService.partKey(key), kept, body, tags) }
+    purges.gate.pass(key, tags, since: position) {
+      // On disk it has the place of the whole, so that it goes when that comes, or is removed.
+      storeOnDisk(key, kept, body)
+      expireLookups(key)
+      insert(CacheService.partKey(key), kept, body, tags)
+    }
     dropIfMoved(key)
   }
 

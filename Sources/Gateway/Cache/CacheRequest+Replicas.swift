@@ -65,11 +65,17 @@ extension CacheRequest {
 
   /// Serves what is stored here, of whatever rank this node is; false where that is nothing that is fresh.
   func serveCopy() -> Bool {
-    guard reply.isOpen else { return false }
-    lookUp()
-    guard let candidate, case .fresh = Reuse.judge(candidate.terms, directives, now: now) else { return false }
-    serve(candidate)
+    guard reply.isOpen, let stored = inMemory, case .fresh = Reuse.judge(stored.terms, directives, now: now) else { return false }
+    serve(stored)
     return true
+  }
+
+  /// What RAM has: nobody waits for the disk where another node can be asked.
+  private var inMemory: CachedResponse? {
+    guard let found = service.find(key, worker) else { return nil }
+    guard let variants = VariantIndex(found) else { return found.flags & CopyMark.lease == 0 ? CachedResponse(found) : nil }
+    let keys = variants.names.lazy.map { variants.key(of: self.key, Variance.key($0, self.fields)) }
+    return keys.compactMap { self.service.find($0, self.worker) }.first.map { CachedResponse($0) }
   }
 
   /// Another node wants what is stored here and nothing else.

@@ -35,6 +35,11 @@ final class CacheRequest: @unchecked Sendable {
   /// The question to the owner, until its answer is there.
   var asked: Fetch?
   var askedEndpoint: UInt64?
+  /// What the disk has said to this request, each key once.
+  var onDisk: [(key: [UInt8], found: DiskFound)] = []
+  /// Counts questions to the disk and their ends; only the last one's answer is heard.
+  var diskQuestion: UInt64 = 0
+  var diskAlarm: UInt64 = 0
   /// How often the fills that it followed proved useless for it.
   private var turns = 0
   private static let turnsMax = 3
@@ -77,30 +82,9 @@ final class CacheRequest: @unchecked Sendable {
       return reply.after(5_000_000) { self.proceed() }
     }
     lookUp()
-    judge()
   }
 
-  func lookUp() {
-    candidate = nil
-    guard let found = service.find(key, worker) else { return reason = .uriMiss }
-    guard let variants = VariantIndex(found) else { return take(found, under: key) }
-    reason = .varyMiss
-    for names in variants.names {
-      let variantKey = variants.key(of: key, Variance.key(names, fields))
-      guard let entry = service.find(variantKey, worker) else { continue }
-      return take(entry, under: variantKey)
-    }
-  }
-
-  private func take(_ entry: MemoryEntry, under key: [UInt8]) {
-    // What is kept for a moment is good for plain hits alone: later nobody would tell that it has become stale.
-    if entry.flags & CopyMark.lease != 0 { return reason = .uriMiss }
-    candidate = CachedResponse(entry)
-    candidateKey = key
-    if entry.flags & CopyMark.any != 0 { service.adopt(entry, key) }
-  }
-
-  private func judge() {
+  func judge() {
     guard let candidate else { return missed() }
     switch Reuse.judge(candidate.terms, directives, now: now) {
     case .fresh, .stale: serve(candidate)
@@ -131,6 +115,10 @@ final class CacheRequest: @unchecked Sendable {
   func serve(_ stored: CachedResponse, status line: CacheStatusLine? = nil) {
     var line = line ?? CacheStatusLine(.hit)
     if line.ttl == nil { line.ttl = stored.terms.remaining(now) }
+    if line.outcome == .hit {
+      line.detail = stored.disk == nil ? "memory" : "disk"
+      if stored.disk != nil { service.noteDiskHit(worker) }
+    }
     var added = lines(line)
     added += Array("Age: \(max(0, stored.terms.age(now)))\r\n".utf8)
     service.note(line, worker)
@@ -147,6 +135,8 @@ final class CacheRequest: @unchecked Sendable {
     case .whole: send(stored.status, stored.text, added, stored)
     case .one(let range):
       send(206, ByteRanges.partialHead(stored.fields, range, completeLength: length), added, stored, range)
+    // RFC 9110 §14.2: a server may leave Range aside; many parts of what streams from disk are not worth their readers.
+    case .many where !stored.isInHand: send(stored.status, stored.text, added, stored)
     case .many(let ranges):
       let boundary = service.boundary()
       let body = stored.withBody { CacheRequest.multipart($0, stored.fields, ranges, boundary) }
@@ -169,10 +159,19 @@ final class CacheRequest: @unchecked Sendable {
 
   func send(_ status: Int, _ head: [UInt8], _ added: [UInt8], _ stored: CachedResponse?, _ range: Range<Int>? = nil) {
     guard let stored else { return send(status, head, added, UnsafeRawBufferPointer(start: nil, count: 0)) }
+    if !stored.isInHand {
+      return isHead ? send(status, head, added, length: stored.bodyCount) : stream(head, added, stored, range)
+    }
     stored.withBody { body in
       let part = range.map { UnsafeRawBufferPointer(rebasing: body[$0]) } ?? body
       send(status, head, added, part)
     }
+  }
+
+  /// A head alone, of a body that is elsewhere.
+  // SAFETY: the answer to a HEAD takes no byte of the body, so that any address will do for one.
+  private func send(_ status: Int, _ head: [UInt8], _ added: [UInt8], length: Int) {
+    head.withUnsafeBytes { send(status, head, added, UnsafeRawBufferPointer(start: $0.baseAddress, count: length)) }
   }
 
   private func send(_ status: Int, _ head: [UInt8], _ added: [UInt8], _ body: UnsafeRawBufferPointer) {
@@ -317,8 +316,8 @@ final class CacheRequest: @unchecked Sendable {
     follow = nil
     turns += 1
     if turns >= CacheRequest.turnsMax { return pass(reason) }
+    onDisk = []
     lookUp()
-    judge()
   }
 
   /// Fetches behind the back of a request that is served stale (RFC 5861 §3).

@@ -116,6 +116,8 @@ extension CacheService {
       purges.gate.pass(key, tags, fetchedAt: fetched) {
         if let entry = peek(whole, worker), isOlder(entry) { return isKept = true }
         if !record.index.isEmpty { put(index: record.index, key, worker) }
+        // What was read from the disk before must not come behind it.
+        expireLookups(key)
         put(whole, record, terms, tags, flags)
         isKept = true
       }

@@ -17,7 +17,7 @@ extension CacheService {
   public var report: CacheReport {
     CacheReport(
       memory: memory.statistics(), memoryBytesMax: memory.limits.bytesMax, fills: fills.count, purges: purges.statistics,
-      isSettled: isSettled, copiesWaiting: copies.sender.count + copies.walkCount)
+      isSettled: isSettled, disk: disk?.report, copiesWaiting: copies.sender.count + copies.walkCount)
   }
 }
 
@@ -29,13 +29,16 @@ public struct CacheReport: Sendable, Equatable {
   public var fills: Int
   public var purges: PurgeCounts
   public var isSettled: Bool
+  /// nil where nothing is kept on disk.
+  public var disk: DiskStanding?
   /// Offers of copies to other nodes that wait or are under way; more than 0 while such are looked for.
   public var copiesWaiting: Int
 
   public init(
     memory: MemoryStatistics = MemoryStatistics(), memoryBytesMax: Int = 0, fills: Int = 0, purges: PurgeCounts = PurgeCounts(),
-    isSettled: Bool = true, copiesWaiting: Int = 0
+    isSettled: Bool = true, disk: DiskStanding? = nil, copiesWaiting: Int = 0
   ) {
+    self.disk = disk
     self.memory = memory
     self.memoryBytesMax = memoryBytesMax
     self.fills = fills

@@ -12,14 +12,21 @@ public struct CacheOptions: Sendable, Equatable {
   public var memoryBytes: Int
   /// The hash's seed, which nobody outside may know.
   public var seed: (UInt64, UInt64)
+  /// Where responses are kept over a restart; nil for nowhere.
+  public var disk: CacheDisk?
+  /// Whether there may be other nodes.
+  public var isInCluster = false
 
-  public init(memoryBytes: Int, seed: (UInt64, UInt64)) {
+  public init(memoryBytes: Int, seed: (UInt64, UInt64), disk: CacheDisk? = nil, isInCluster: Bool = false) {
+    self.disk = disk
+    self.isInCluster = isInCluster
     self.memoryBytes = max(memoryBytes, MemoryLimits.bytesMin)
     self.seed = seed
   }
 
   public static func == (left: CacheOptions, right: CacheOptions) -> Bool {
-    left.memoryBytes == right.memoryBytes && left.seed == right.seed
+    left.memoryBytes == right.memoryBytes && left.seed == right.seed && left.disk == right.disk
+      && left.isInCluster == right.isInCluster
   }
 }
 
@@ -27,6 +34,7 @@ public struct CacheOptions: Sendable, Equatable {
 /// which are metric cells.
 public final class CacheService: @unchecked Sendable {
   public let memory: MemoryTier
+  let disk: DiskCache?
   let fills = FillTable()
   public let purges: PurgeQueue
   /// Tells the other nodes of purges; set before the workers run.
@@ -45,19 +53,23 @@ public final class CacheService: @unchecked Sendable {
   /// Milliseconds for which a key that gave nothing to share is not made to wait again.
   static let unsharedFor: Int64 = 10_000
 
-  public init(_ options: CacheOptions, workers: Int, metrics: CacheMetrics) {
+  /// - Parameter report: told what becomes of the disk tier, on a thread of that.
+  public init(
+    _ options: CacheOptions, workers: Int, metrics: CacheMetrics, report: @escaping @Sendable (DiskReport) -> Void = { _ in }
+  ) {
     memory = MemoryTier(MemoryLimits(bytesMax: options.memoryBytes, readersMax: max(workers + 8, 16)))
     let peers = UnsafeMutablePointer<ForwardPlan>.allocate(capacity: 1)
     peers.initialize(to: ForwardPlan(upstream: 0))
     self.peers = UnsafePointer(peers)
-    purges = PurgeQueue(memory: memory, fills: fills)
+    disk = options.disk.map { DiskCache($0, isInCluster: options.isInCluster, report: report) }
+    purges = PurgeQueue(memory: memory, fills: fills, disk: disk)
     seed = options.seed
     self.metrics = metrics
     copies = CopyState(CopySender(metrics, by: self.peers), memoryBytes: options.memoryBytes)
     parts = (0..<workers).map { [memory, purges] _ in CacheWorker(memory, purges.pulse) }
     purges.exactly { [weak self] in self?.remove($0) }
-    // Who asks from now on is not to get what was fetched before.
-    purges.pulse.onDoubt { [fills] _ in fills.withdraw { _ in true } }
+    // What was on its way before is neither for who asks from now on, nor to be stored.
+    purges.pulse.onDoubt { [fills] _ in fills.detachAll() }
   }
 
   /// The nodes that keys are placed on; nil where this one is alone.
@@ -71,6 +83,7 @@ public final class CacheService: @unchecked Sendable {
       return placed
     }
     guard let placement, !placement.members.isEmpty else { return }
+    disk?.place(on: placement)
     purges.after { [weak self] in self?.dropWhatMoved() }
     if !copies.isHandingOver { offerWhatMoved(from: before, to: placement) }
   }
@@ -101,7 +114,7 @@ public final class CacheService: @unchecked Sendable {
   }
 
   /// The largest body that any tier keeps.
-  var bodyBytesMax: Int { memory.limits.entryBytesMax - CacheService.headBytesUsual }
+  var bodyBytesMax: Int { max(memory.limits.entryBytesMax - CacheService.headBytesUsual, disk?.bodyBytesMax ?? 0) }
   /// What an entry takes besides its body, give or take.
   private static let headBytesUsual = 4096
 
@@ -149,12 +162,14 @@ public final class CacheService: @unchecked Sendable {
 
   /// - Returns: what follows in the key under which it is stored; nil where it is not.
   private func put(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64], _ edition: UInt32) -> [UInt8]? {
-    _ = CacheService.partKey(key).withUnsafeBytes { memory.remove(hash($0), $0) }
+    removeFromMemory(CacheService.partKey(key))
     switch head.variance {
     case .any:
       remove(key)
       return nil
     case .none:
+      storeOnDisk(key, head, pieces)
+      expireLookups(key)
       insert(key, head, pieces, tags, edition)
       return []
     case .fields(let names):
@@ -167,10 +182,14 @@ public final class CacheService: @unchecked Sendable {
       }
       let isKnown = index.names.first == names
       index.put(names)
-      if !isKnown { insert(index, key) }
-      let whole = index.key(of: key, head.variant)
-      insert(whole, head, pieces, tags, edition, variant: whole.count - key.count)
-      return Array(whole[key.count...])
+      if !isKnown { insertIndex(index, key) }
+      let variantKey = index.key(of: key, head.variant)
+      // Each time: the index must not go before its variants.
+      storeOnDisk(index, key)
+      storeOnDisk(variantKey, head, pieces)
+      expireLookups(key)
+      insert(variantKey, head, pieces, tags, edition, variant: variantKey.count - key.count)
+      return Array(variantKey[key.count...])
     }
   }
 
@@ -188,7 +207,7 @@ public final class CacheService: @unchecked Sendable {
     }
   }
 
-  private func insert(_ index: VariantIndex, _ key: [UInt8]) {
+  func insertIndex(_ index: VariantIndex, _ key: [UInt8]) {
     key.withUnsafeBytes { key in
       index.encoded.withUnsafeBytes { body in
         let head = UnsafeRawBufferPointer(start: key.baseAddress, count: 0)
@@ -213,20 +232,25 @@ public final class CacheService: @unchecked Sendable {
   }
 
   /// Removes what is stored under a key, with all its variants.
-  func remove(_ key: [UInt8]) {
-    for key in [key, CacheService.partKey(key)] { _ = key.withUnsafeBytes { memory.remove(hash($0), $0) } }
+  func remove(_ key: [UInt8], _ removal: DiskRemoval? = nil) {
+    // From the disk first, then from what has been read there, then from where that may have come to.
+    removeFromDisk(key, removal)
+    expireLookups(key)
+    for key in [key, CacheService.partKey(key)] { removeFromMemory(key) }
   }
 
   /// Removes what is stored under a key, and what is on its way there.
-  func forget(_ key: [UInt8]) {
+  func forget(_ key: [UInt8], _ removal: DiskRemoval? = nil) {
     // A copy that comes later has heard.
     copies.noteStale(key, now: now)
     // Fills first: one that is stored before it hears of this is removed below, one that is stored later has heard.
     fills.detach(key)
-    remove(key)
+    remove(key, removal)
   }
 
   // MARK: accounts
+
+  func noteDiskHit(_ worker: Worker) { worker.cells.add(metrics.diskHits, 1) }
 
   func note(_ line: CacheStatusLine, _ worker: Worker) { worker.cells.add(metrics.cell(line.outcome), 1) }
 

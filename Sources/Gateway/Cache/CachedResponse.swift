@@ -12,6 +12,9 @@ final class CachedResponse {
   /// Status line and field lines, without framing.
   let text: [UInt8]
   let fields: HeadFields
+  /// Where it came from, if that was the disk, and the way to what of its body is not in hand.
+  let disk: DiskResponse?
+  let rest: DiskCursor?
   private let entry: MemoryEntry?
   private let pieces: [FillPiece]
   private let joined: [UInt8]
@@ -20,6 +23,7 @@ final class CachedResponse {
   init(_ entry: MemoryEntry) {
     entry.pin()
     self.entry = entry
+    (disk, rest) = (nil, nil)
     var terms = CacheTerms(entry.terms)
     // Not ahead of the clock, should that have been set back meanwhile: a marked entry is stale whatever the time.
     if let since = entry.staleSince { terms.markStale(min(since, Int64(SystemTime().wall().nanoseconds / 1_000_000))) }
@@ -34,6 +38,7 @@ final class CachedResponse {
   /// From a fill that is complete.
   init(_ head: Fill.Head, _ pieces: [FillPiece]) {
     entry = nil
+    (disk, rest) = (nil, nil)
     terms = head.terms
     text = head.text
     fields = head.text.withUnsafeBytes { HeadFields(head: $0) }
@@ -42,16 +47,35 @@ final class CachedResponse {
     joined = pieces.count == 1 ? [] : pieces.flatMap(\.bytes)
   }
 
+  /// From the disk tier; nil when too many bodies are being read.
+  /// - Parameter renewed: the head and the terms that it has meanwhile.
+  init?(_ response: DiskResponse, renewed: (text: [UInt8], terms: CacheTerms)? = nil) {
+    rest = response.rest?.another()
+    if response.rest != nil && rest == nil { return nil }
+    disk = response
+    entry = nil
+    terms = renewed?.terms ?? response.terms
+    text = renewed?.text ?? response.text
+    fields = HeadFields(head: text)
+    status = response.status
+    pieces = []
+    joined = response.first
+  }
+
   deinit { entry?.unpin() }
 
-  /// Calls `work` with the whole body.
+  /// Whether the whole body is in memory: only then may it be looked at.
+  var isInHand: Bool { rest == nil }
+
+  /// Calls `work` with the whole body, which is in hand.
   // SAFETY: the pointer is good for the call only; the entry is pinned, the arrays are kept.
   func withBody<Result>(_ work: (UnsafeRawBufferPointer) -> Result) -> Result {
+    precondition(isInHand, "a body on disk is looked at")
     if let entry { return work(entry.body) }
     return (pieces.count == 1 ? pieces[0].bytes : joined).withUnsafeBytes(work)
   }
 
-  var bodyCount: Int { withBody { $0.count } }
+  var bodyCount: Int { disk?.bodyCount ?? withBody { $0.count } }
 }
 
 extension CacheTerms {

@@ -110,11 +110,36 @@ final class FillSink: ResponseSink {
     // What this request alone forbids says nothing of what is stored.
     case .refuse(let reason): if reason != .authorization && reason != .requestNoStore { service.supersede(candidateKey) }
     }
+    if !stored.isInHand {
+      renewedOnDisk(stored, merged, terms, isKept: keeps, worker)
+      return .take
+    }
     begin(merged, stored.status, terms, stored.bodyCount, Variance(fresh), isRenewed: true, isKept: keeps)
     isStoring = keeps
     bytes = stored.withBody { fill.append($0) }
     finish()
     return .take
+  }
+
+  /// What is still good lies on disk and streams from there: the leader's client gets it, and the others look it up anew.
+  private func renewedOnDisk(_ stored: CachedResponse, _ merged: [UInt8], _ terms: CacheTerms, isKept: Bool, _ worker: Worker) {
+    let response = stored.disk.flatMap { CachedResponse($0, renewed: (merged, terms)) }
+    if let leader, leader.reply.isOpen, let response {
+      self.leader = nil
+      leader.follow?.leave()
+      leader.serve(response, status: CacheStatusLine(.fwd(leader.reason), fwdStatus: 304, stored: isKept))
+    }
+    let (service, fill) = (service, fill)
+    let end: @Sendable (Bool) -> Void = { isRenewed in
+      // In a turn of its own: who follows goes on at once, and may need the locks that are held here.
+      worker.post { _ in
+        fill.refuse(isRenewed ? .renewed : .notShared)
+        service.fills.end(fill)
+      }
+    }
+    guard isKept, !fill.isExpired, let disk = stored.disk else { return end(false) }
+    service.renewOnDisk(
+      candidateKey, of: key, number: disk.number, head: merged, terms, status: stored.status, since: purgePosition, end)
   }
 
   /// Whether what is stored answers instead of an error (RFC 5861 §4).

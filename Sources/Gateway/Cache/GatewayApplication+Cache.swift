@@ -53,7 +53,7 @@ extension CacheWorker {
     let now = service.now
     if packed.freshUntil <= now || entry.isMarkedStale || !isAllowed(now) { return nil }
     let terms = CacheTerms(packed)
-    let line = CacheStatusLine(.hit, ttl: terms.remaining(now))
+    let line = CacheStatusLine(.hit, ttl: terms.remaining(now), detail: "memory")
     var n = CacheWorker.put("Cache-Status: ", lines, 0)
     n += line.write(to: lines + n)
     n = CacheWorker.put("\r\nAge: ", lines, n)

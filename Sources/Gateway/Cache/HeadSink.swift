@@ -22,7 +22,7 @@ final class HeadSink: ResponseSink {
       request.failed(.upstreamReset, status: status)
       return .drop
     }
-    request.service.freshen(request.key, request.fields, HeadFields(head: head), request.plan)
+    request.service.freshen(request.key, request.fields, HeadFields(head: head), request.plan, onDisk: stored)
     let line = CacheStatusLine(.fwd(request.reason), fwdStatus: status)
     request.service.note(line, worker)
     request.reply.add(request.lines(line))

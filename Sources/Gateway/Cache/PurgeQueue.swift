@@ -43,13 +43,15 @@ public final class PurgeQueue: @unchecked Sendable {
   public let pulse = CachePulse()
   private let memory: MemoryTier
   private let fills: FillTable
+  private let disk: DiskCache?
   private let jobs: Mailbox<Job>
   private let waiting = Atomic<Int>(0)
   private let counts = Locked(PurgeCounts())
   private let settled = Atomic<Bool>(true)
   private var removeKey: (([UInt8]) -> Void)?
 
-  init(memory: MemoryTier, fills: FillTable) {
+  init(memory: MemoryTier, fills: FillTable, disk: DiskCache? = nil) {
+    self.disk = disk
     self.memory = memory
     self.fills = fills
     do { jobs = try Mailbox() } catch { preconditionFailure("no queue for purges: \(error)") }
@@ -123,6 +125,8 @@ public final class PurgeQueue: @unchecked Sendable {
     let purges = PurgeBatch(batch.map(\.purge))
     // Noted first: what is stored from now on knows of them, what was stored before is swept.
     gate.note(purges.purges)
+    // Behind the gate: what is stored from here on says that it knows of them. Before the sweep, so that nothing comes to RAM behind it.
+    disk?.apply(purges.purges)
     fills.withdraw { fill in
       // The tags of what has not come yet may be any.
       let tags = fill.head.map { CacheTags.hashes(HeadFields(head: $0.text)) } ?? [CacheTags.any]

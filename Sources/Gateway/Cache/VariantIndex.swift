@@ -26,7 +26,17 @@ struct VariantIndex {
   /// nil where the entry is a response.
   init?(_ entry: MemoryEntry) {
     guard entry.flags & VariantIndex.flag != 0 else { return nil }
-    let bytes = Array(entry.body)
+    self.init(bytes: Array(entry.body))
+  }
+
+  /// nil where the bytes are none that `encoded` made.
+  init?(encoded bytes: [UInt8]) {
+    guard bytes.count > 8 else { return nil }
+    self.init(bytes: bytes)
+    if names.isEmpty { return nil }
+  }
+
+  private init(bytes: [UInt8]) {
     generation = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     names = bytes.dropFirst(8).split(separator: 10).map { set in set.split(separator: 44).map { Array($0) } }
   }

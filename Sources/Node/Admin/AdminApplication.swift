@@ -21,6 +21,8 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case leave(@Sendable () -> LocalResponse)
     /// Answered when the nodes that live have applied the purge, or have had the time to.
     case purge(Purge, within: UInt64, @Sendable (PurgeReport?) -> LocalResponse)
+    /// Answered when both tiers have been looked at.
+    case inspect(CacheQuestion, @Sendable (CacheInspection) -> LocalResponse)
   }
 
   /// A reload that has not ended after this many nanoseconds is no longer waited for.
@@ -73,6 +75,10 @@ public final class AdminApplication: Application, @unchecked Sendable {
       let waiting = WaitingReply(reply)
       let worker = reply.worker
       source.requestPurge(purge, within: nanoseconds) { report in worker.post { _ in waiting.reply.send(render(report)) } }
+    case .inspect(let question, let render):
+      let waiting = WaitingReply(reply)
+      let worker = reply.worker
+      source.inspectCache(question) { found in worker.post { _ in waiting.reply.send(render(found)) } }
     }
   }
 
@@ -85,6 +91,7 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case .drain(let response): .drain(AdminApplication.finished(response))
     case .leave(let render): .leave { AdminApplication.finished(render()) }
     case .purge(let purge, let nanoseconds, let render): .purge(purge, within: nanoseconds) { AdminApplication.finished(render($0)) }
+    case .inspect(let question, let render): .inspect(question) { AdminApplication.finished(render($0)) }
     }
   }
 
@@ -147,7 +154,7 @@ public final class AdminApplication: Application, @unchecked Sendable {
     case .keys:
       return .now(ClusterViews.keys(source.cluster(), format))
     case .cache:
-      return .now(AdminViews.response(CacheViews.cache(source.cache()), format))
+      return cache(format, request)
     case .purge:
       return purge(request)
     case .reload:
@@ -162,6 +169,15 @@ public final class AdminApplication: Application, @unchecked Sendable {
 }
 
 extension AdminApplication {
+  private func cache(_ format: AdminFormat, _ request: LocalRequest) -> Answer {
+    let (key, url) = (AdminPath.value(of: "key", in: request.query), AdminPath.value(of: "url", in: request.query))
+    if key == nil && url == nil { return .now(AdminViews.response(CacheViews.cache(source.cache(), hot: source.hotKeys()), format)) }
+    guard let question = key.map({ CacheQuestion(key: $0) }) ?? url.map({ source.cacheQuestion(url: $0) }) ?? nil else {
+      return .now(.message(400, "/cache knows url=http://host/path and key=, in hexadecimal digits as an answer shows it."))
+    }
+    return .inspect(question) { [identity] in AdminViews.response(CacheQuestion.show($0, node: identity.name), format) }
+  }
+
   private func purge(_ request: LocalRequest) -> Answer {
     do throws(PurgeQuestion.Refusal) {
       let question = try PurgeQuestion(request, now: time.wall())

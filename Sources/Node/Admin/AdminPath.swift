@@ -52,7 +52,8 @@ public enum AdminPath: String, CaseIterable, Sendable {
     case .members: "Every node that this one knows, and how it is said to be."
     case .ring: "Which nodes own a key, in rank order: /ring?key=…"
     case .keys: "Ids of the cluster's keys, the one that seals first."
-    case .cache: "The response cache of this node: sizes, evictions, hits and misses, purges."
+    case .cache:
+      "The response cache of this node: sizes, evictions, hits and misses, purges; with ?url= or ?key=, single entries and their owner."
     case .purge:
       "Purges the cache of all nodes: {\"url\":…}, {\"prefix\":…}, {\"tag\":…} or {\"all\":true}, with \"soft\":true to mark stale."
     case .configuration: "The configuration in effect, secrets redacted."

@@ -30,6 +30,16 @@ public protocol AdminSource: AnyObject, Sendable {
   /// This node's cache.
   func cache() -> CacheView
 
+  /// Keys that are asked for most, in no order.
+  func hotKeys() -> [String]
+
+  /// Keys that a GET of a URL may have, by the routes' rules; nil for what is no URL.
+  func cacheQuestion(url: String) -> CacheQuestion?
+
+  /// Shows entries of this node's cache.
+  /// - Parameter completion: to be called once, on any thread.
+  func inspectCache(_ question: CacheQuestion, _ completion: @escaping @Sendable (CacheInspection) -> Void)
+
   /// Purges here and on all other nodes.
   /// - Parameters:
   ///   - nanoseconds: how long to wait for the nodes that live.
@@ -56,7 +66,11 @@ public struct CacheView: Sendable {
   /// What became of requests, by the words of `tidegate_cache_requests_total`.
   public var results: [(name: String, count: UInt64)]
 
-  public init(report: CacheReport = CacheReport(), results: [(name: String, count: UInt64)] = []) {
+  /// Hits that were answered from disk.
+  public var diskHits: UInt64
+
+  public init(report: CacheReport = CacheReport(), results: [(name: String, count: UInt64)] = [], diskHits: UInt64 = 0) {
+    self.diskHits = diskHits
     self.report = report
     self.results = results
   }

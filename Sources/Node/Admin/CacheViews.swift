@@ -6,7 +6,8 @@ import Proxy
 import Runtime
 
 enum CacheViews {
-  static func cache(_ view: CacheView) -> JSONValue {
+  /// - Parameter hot: URIs that are asked for most.
+  static func cache(_ view: CacheView, hot: [String] = []) -> JSONValue {
     let (report, memory) = (view.report, view.report.memory)
     let total = view.results.reduce(0) { $0 + $1.count }
     let hits = view.results.first { $0.name == "hit" }?.count ?? 0
@@ -25,16 +26,41 @@ enum CacheViews {
       JSONMember("stores_overtaken", JSONValue(report.purges.overtaken)),
     ]
     return .object([
-      JSONMember("ram", .object(ram)),
+      JSONMember("ram", .object(ram)), JSONMember("disk", disk(report.disk)),
       JSONMember(
         "requests",
         .object([
-          JSONMember("total", JSONValue(total)), JSONMember("hit_ratio", total == 0 ? .null : JSONValue(Double(hits) / Double(total))),
+          JSONMember("total", JSONValue(total)), JSONMember("hit_ratio", ratio(hits, of: total)),
+          JSONMember("hit_ratio_memory", ratio(hits - min(hits, view.diskHits), of: total)),
+          JSONMember("hit_ratio_disk", ratio(view.diskHits, of: total)),
           JSONMember("by_result", .object(view.results.map { JSONMember($0.name, JSONValue($0.count)) })),
         ])),
       JSONMember("fills_under_way", JSONValue(report.fills)), JSONMember("purges", .object(purges)),
       JSONMember("copies_waiting", JSONValue(report.copiesWaiting)),
-      JSONMember("settled", .bool(report.isSettled)),
+      JSONMember("settled", .bool(report.isSettled)), JSONMember("hot_keys", .array(hot.map { .string($0) })),
+    ])
+  }
+
+  private static func ratio(_ count: UInt64, of total: UInt64) -> JSONValue {
+    total == 0 ? .null : JSONValue(Double(count) / Double(total))
+  }
+
+  private static func disk(_ standing: DiskStanding?) -> JSONValue {
+    guard let standing else { return .null }
+    let figures = standing.figures
+    let looked = figures.hits + figures.misses
+    return .object([
+      JSONMember("on", .bool(standing.isOn)), JSONMember("reason", standing.reason.map { .string($0) } ?? .null),
+      JSONMember("set_aside", standing.setAside.map { .string($0) } ?? .null),
+      JSONMember("bytes", JSONValue(figures.bytes)), JSONMember("bytes_max", JSONValue(figures.bytesMax)),
+      JSONMember("records_estimate", JSONValue(figures.recordsEstimate)), JSONMember("generations", JSONValue(figures.generations)),
+      JSONMember("pending_bytes", JSONValue(figures.pendingBytes)), JSONMember("hits", JSONValue(figures.hits)),
+      JSONMember("misses", JSONValue(figures.misses)),
+      JSONMember("hit_ratio", looked == 0 ? .null : JSONValue(Double(figures.hits) / Double(looked))),
+      JSONMember("late", JSONValue(figures.late)), JSONMember("damaged", JSONValue(figures.damaged)),
+      JSONMember("stores", JSONValue(figures.stores)), JSONMember("stores_shed", JSONValue(figures.shed)),
+      JSONMember("rescues", JSONValue(figures.rescues)), JSONMember("generations_dropped", JSONValue(figures.dropped)),
+      JSONMember("broken_off", JSONValue(figures.broken)), JSONMember("faults", JSONValue(figures.faults)),
     ])
   }
 
@@ -65,12 +91,17 @@ enum CacheViews {
     let purged = [("removed", report.purges.removed), ("marked", report.purges.marked)].map {
       MetricSeries(labels: ["effect": $0.0], value: .counter($0.1))
     }
-    return [
+    return DiskViews.families(report.disk) + [
       gauge("tidegate_cache_memory_bytes", "Memory of the cache's RAM tier.", memory.bytes),
       gauge("tidegate_cache_memory_entries", "Entries in the RAM tier.", memory.entries),
       MetricFamily(
         name: "tidegate_cache_evictions_total", help: "Entries that had to go for others, on trial or proved.", kind: .counter,
         series: evictions),
+      MetricFamily(
+        name: "tidegate_cache_memory_refused_total", help: "Responses that the RAM tier did not take, by why.", kind: .counter,
+        series: [("too_large", memory.refusedTooLarge), ("no_room", memory.refusedNoRoom)].map {
+          MetricSeries(labels: ["reason": $0.0], value: .counter($0.1))
+        }),
       gauge("tidegate_cache_fills", "Fetches under way that other requests may follow.", report.fills),
       gauge("tidegate_cache_copies_waiting", "Offers of copies to other nodes that wait or are under way.", report.copiesWaiting),
       counter("tidegate_cache_purges_total", "Purges that were applied to this node.", report.purges.purges),

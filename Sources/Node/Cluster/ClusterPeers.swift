@@ -104,6 +104,7 @@ final class PeerWatch {
   }
 
   func look(_ status: GossipStatus) {
+    cache.isAmongOthers()
     let (placement, hasChanged, lost) = links.see(status)
     // Connections first: nobody is to be asked who cannot be reached.
     if hasChanged { onChange(links.listing) }

@@ -86,6 +86,7 @@ final class ClusterService: @unchecked Sendable {
     var options = GossipOptions(
       me: identity.id, generation: identity.generation, record: record, bind: bind, cluster: cluster.name, keys: ring, seed: random.next())
     options.state = store.read()
+    options.isSettled = !purges.mayHaveMissed
     loop = try GossipLoop(options)
     listenForNews()
     listenForFacts()

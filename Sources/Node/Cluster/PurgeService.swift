@@ -158,6 +158,9 @@ final class PurgeService: PurgeSpreader, @unchecked Sendable {
   /// Does something that must not be done before what was heard so far is applied: keeping that it was heard.
   func after(_ work: @escaping @Sendable () -> Void) { cache.purges.after(work) }
 
+  /// Whether there is something that purges may have missed while the node was down.
+  var mayHaveMissed: Bool { cache.mayHaveKept }
+
   /// Waits until what was heard so far is applied.
   func flush() {
     let done = DispatchSemaphore(value: 0)

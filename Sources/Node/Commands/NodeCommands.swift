@@ -115,6 +115,22 @@ public enum NodeCommands {
     }
   }
 
+  /// Prints which node owns a URL's key, and what a running node has stored under it.
+  public static func inspectCache(configuration path: String, url: String, json: Bool) -> Int32 {
+    guard let (configuration, _) = load(path) else { return 1 }
+    let wanted = url.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+    return ask(configuration) { client throws(AdminClient.Failure) in
+      try client.get("/cache?format=\(json ? "json" : "text")&url=" + wanted)
+    } said: { answer in
+      guard answer.status == 200 else {
+        complain("refused (\(answer.status)): \(answer.body)")
+        return 1
+      }
+      print(answer.body, terminator: "")
+      return 0
+    }
+  }
+
   private static func purged(_ said: JSONValue) -> String {
     func names(_ list: String) -> String { (said[list]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: ", ") }
     let awaited = names("awaited")

@@ -113,7 +113,7 @@ public struct Configuration: Sendable, Equatable {
     public var via: Bool
   }
 
-  /// Bytes that the tiers of the response cache may take; the disk's is not in effect yet, nil where the document says nothing.
+  /// Bytes that the tiers of the response cache may take; the disk's are nil where the document says nothing.
   public struct CacheSizes: Sendable, Equatable {
     public var ramBytes: Int
     public var diskBytes: Int?

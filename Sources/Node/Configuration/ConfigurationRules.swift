@@ -18,6 +18,7 @@ struct ConfigurationRules {
     clusterKeys(&checker)
     apis(&checker)
     limits(&checker)
+    disk(&checker)
     unusedUpstreams(&checker)
   }
 
@@ -35,6 +36,13 @@ struct ConfigurationRules {
         checker.fault(key.mark, key.path, "\(error)")
       }
     }
+  }
+
+  // MARK: Cache
+
+  private func disk(_ checker: inout ConfigurationChecker) {
+    guard let disk = root.section("cache")?["disk"], let bytes = disk.size, bytes > 0, bytes < 32 << 20 else { return }
+    checker.fault(disk.mark, disk.path, "a cache on disk needs 32MiB at least; 0 is none")
   }
 
   // MARK: Listeners

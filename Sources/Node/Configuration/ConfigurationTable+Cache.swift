@@ -8,7 +8,8 @@ extension ConfigurationTable {
         "ram", .size(zero: nil), "256MiB",
         "Memory for cached responses, everything included; at least 1MiB. Takes effect at the next start."),
       .optional(
-        "disk", .size(zero: "no cache on disk"), status: .notYet, "Disk for cached responses on this node, below `node.data`."),
+        "disk", .size(zero: "no cache on disk"),
+        "Disk for cached responses on this node, log files included, below `node.data`; at least 32MiB. Takes effect at the next start."),
       .init(
         "replicas", .integer(0...2), "1",
         "Nodes besides the owner of a key that keep a copy of what it has stored. The same on all nodes of a cluster."),
@@ -36,7 +37,9 @@ extension ConfigurationTable {
       .init(
         "stale_if_error", .duration(zero: "never"), "0",
         "How long a stale response is served in place of an error of the origin, where it does not say itself (RFC 5861)."),
-      .init("body_max", .size(zero: nil), "8MiB", "Larger bodies pass without being stored; so do those beyond a 256th of `cache.ram`."),
+      .init(
+        "body_max", .size(zero: nil), "8MiB",
+        "Larger bodies pass without being stored; so do those beyond a 256th of `cache.ram` and a 32nd of `cache.disk`, 48MiB at most."),
       .init("key", .section(cacheKey), "{}", "Which requests share a stored response."),
       .init(
         "purge_method", .flag, "false",

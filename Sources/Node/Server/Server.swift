@@ -70,7 +70,7 @@ final class ServingProcess {
       try openAccessLog(configuration, workers: configuration.node.workers, cells: accessLogCells)
       let sockets = try compiled.listeners.map { try link.listen($0.address, count: configuration.node.workers) }
       let adminSockets = try link.listen(compiled.admin.address, count: 1)
-      try makeWorkers(configuration.node.workers, cacheBytes: configuration.cache.ramBytes)
+      try makeWorkers(configuration)
       if let settings = configuration.cluster {
         peers = ControlBox(PeerWatch(try ClusterPeers(try ClusterService.ring(settings), cluster: settings.name), cache))
       }
@@ -159,10 +159,14 @@ final class ServingProcess {
     observer = NodeObserver(registry, accessLog: accessLog)
   }
 
-  private func makeWorkers(_ count: Int, cacheBytes: Int) throws {
+  private func makeWorkers(_ configuration: Configuration) throws {
+    let count = configuration.node.workers
     var random = SeededRandom.fromSystem()
     cache = CacheService(
-      CacheOptions(memoryBytes: cacheBytes, seed: (random.next(), random.next())), workers: count, metrics: cacheMetrics)
+      CacheOptions(
+        memoryBytes: configuration.cache.ramBytes, seed: (random.next(), random.next()), disk: try CacheDisk(configuration),
+        isInCluster: configuration.cluster != nil),
+      workers: count, metrics: cacheMetrics, report: DiskEvents.writer(to: log))
     func make(_ index: Int, _ count: Int, _ name: String) throws -> WorkerThread {
       let options = WorkerOptions(index: index, count: count, seed: random.next(), cells: MetricCells(), metrics: engineMetrics)
       return WorkerThread(try Worker(options), name: name)
@@ -198,9 +202,8 @@ final class ServingProcess {
     let upstreams = upstreams!
     let workers = workers
     let options = compiled.upstreams
-    let peers = peers
     // The other nodes stand in front of what is configured.
-    let offset = peers == nil ? 0 : 1
+    let (peers, offset) = (peers, peers == nil ? 0 : 1)
     let listings = control.sync { _ in
       let listings = upstreams.value.update(to: options)
       upstreams.value.onChange = { index, listing in
@@ -289,7 +292,7 @@ final class ServingProcess {
       ("node.workers", before.node.workers != after.node.workers), ("node.data", before.node.data != after.node.data),
       ("admin.listen", before.admin.listen != after.admin.listen),
       ("cluster.listen", before.cluster?.listen != after.cluster?.listen), ("cluster.name", before.cluster?.name != after.cluster?.name),
-      ("cache.ram", before.cache.ramBytes != after.cache.ramBytes),
+      ("cache.ram", before.cache.ramBytes != after.cache.ramBytes), ("cache.disk", before.cache.diskBytes != after.cache.diskBytes),
       ("cluster.advertise", before.cluster?.advertise != after.cluster?.advertise),
     ] where differs {
       log.warning("a change needs a restart", ["key": .string(key)])
@@ -370,6 +373,7 @@ final class ServingProcess {
     control.sync { _ in upstreams.value.stop() }
     control.stop()
     purges.stop()
+    cache.close()
     accessLog?.close()
     let complete = !state.cutOff.load(ordering: .relaxed)
     if complete { log.info("drained") } else { log.warning("the drain's deadline passed; what still ran was cut off") }

@@ -20,6 +20,9 @@ final class ServerState: AdminSource, @unchecked Sendable {
     var isReady = false
     var isDraining = false
     var reloads: [@Sendable (ReloadOutcome) -> Void] = []
+    /// How routes with a cache make keys, and the listeners' ports.
+    var keyRules: [CacheKeyRules] = []
+    var ports: [UInt16] = []
   }
 
   private let published = Locked(Published())
@@ -60,6 +63,10 @@ final class ServerState: AdminSource, @unchecked Sendable {
     published.withLock {
       $0.json = configuration.redactedJSON()
       $0.revision = revision
+      $0.keyRules = configuration.apis.flatMap { api in
+        api.routes.compactMap { RouteCaching($0.cache ?? api.cache, api: api.name)?.key }
+      }
+      $0.ports = configuration.listeners.map(\.address.port)
     }
   }
 
@@ -139,7 +146,19 @@ final class ServerState: AdminSource, @unchecked Sendable {
 
   func cache() -> CacheView {
     let results = cacheService.metrics.results.map { (name: $0.name, count: statistics.total($0.counter)) }
-    return CacheView(report: cacheService.report, results: results)
+    return CacheView(
+      report: cacheService.report, results: results, diskHits: statistics.total(cacheService.metrics.diskHits))
+  }
+
+  func hotKeys() -> [String] { cacheService.hotKeys(max: 20) }
+
+  func cacheQuestion(url: String) -> CacheQuestion? {
+    let (rules, ports) = published.withLock { ($0.keyRules, $0.ports) }
+    return CacheQuestion(url: url, rules: rules, ports: ports)
+  }
+
+  func inspectCache(_ question: CacheQuestion, _ completion: @escaping @Sendable (CacheInspection) -> Void) {
+    cacheService.inspect(question.keys, completion)
   }
 
   func requestPurge(_ purge: Purge, within nanoseconds: UInt64, _ completion: @escaping @Sendable (PurgeReport?) -> Void) {

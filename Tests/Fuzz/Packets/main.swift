@@ -94,7 +94,7 @@ final class Target: @unchecked Sendable {
         facts.exchangeFailed(with: member)
       case .drop(let summary): facts.dropped(summary, now: factTime)
       case .apply(let entry): _ = facts.applied(entry.id, now: factTime)
-      case .written, .writeLost, .acknowledged, .settled, .standings, .ticketKeys, .makeTicketKey, .clock: break
+      case .probe, .undoubted, .written, .writeLost, .acknowledged, .settled, .standings, .ticketKeys, .makeTicketKey, .clock: break
       }
     }
   }

@@ -6,16 +6,20 @@ import Testing
 
 @Suite struct CachePulseTests {
   private let pulse = CachePulse()
-  private let told = Locked<[UInt64]>([])
+  private let told = Told()
   private static let ms: UInt64 = 1_000_000
   private static let second: UInt64 = 1_000_000_000
 
   /// A wall time at which the last beat or settling is fresh.
   private var soon: Int64 { pulse.limit.pointee.load(ordering: .relaxed) - 1 }
 
-  init() { pulse.onDoubt { [told] number in told.withLock { $0.append(number) } } }
+  private final class Told: Sendable {
+    let numbers = Locked<[UInt64]>([])
+  }
 
-  private var doubts: [UInt64] { told.withLock { $0 } }
+  init() { pulse.onDoubt { [told] number in told.numbers.withLock { $0.append(number) } } }
+
+  private var doubts: [UInt64] { told.numbers.withLock { $0 } }
 
   @Test func whoIsAloneNeverDoubts() {
     #expect(pulse.allows(.max - 1) && !pulse.notices(.max - 1) && !pulse.isInDoubt)

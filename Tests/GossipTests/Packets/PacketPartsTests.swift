@@ -32,7 +32,8 @@ import Testing
   }
 
   @Test func numbersOfKindsAreForGood() {
-    #expect(PartKind.allCases.map(\.rawValue) == [1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18, 19, 20, 21, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34])
+    #expect(
+      PartKind.allCases.map(\.rawValue) == [1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18, 19, 20, 21, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34])
   }
 
   @Test(
