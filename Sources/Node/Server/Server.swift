@@ -219,9 +219,7 @@ final class ServingProcess {
       }
       return (peers.map { [$0.value.links.listing] } ?? []) + listings
     }
-    let settings = compiled.configuration.cache
-    cache.set(
-      replicas: settings.replicas, hotCopies: settings.hotCopies, fills: settings.fills, definitions: compiled.configuration.definitions)
+    cache.use(compiled.configuration)
     let snapshot = compiled.snapshot(observer: observer, cache: cache, peers: peers?.value.links, revision: revision)
     for worker in workers { worker.sync { $0.adopt(snapshot, listings: listings) } }
     current = compiled
@@ -351,8 +349,7 @@ final class ServingProcess {
     state.setDraining()
     log.info("draining", ["seconds": JSONValue(Double(deadline) / 1e9)])
     // The others hear of it before the listeners close.
-    cluster?.announceDrain()
-    cluster?.handOver(cache, within: deadline / 4)
+    cluster?.announceDrain(givingAway: cache, within: deadline / 4)
     for listener in current.listeners { try? link.unlisten(listener.address) }
     let group = DispatchGroup()
     let state = state
