@@ -104,6 +104,20 @@ import Testing
     #expect(!fill.isWatched, "nobody takes what still comes")
   }
 
+  @Test func whoHoldsUpALeaderThatWaitsIsLetGoOf() throws {
+    let fill = try fill(FillTable(), "a")
+    let (slow, quick) = (fill.listen {}, fill.listen {})
+    fill.begin(head())
+    fill.stopKeeping()
+    addMegabytes(fill, 1)
+    let room = Locked(0)
+    #expect(fill.isCrowded { room.withLock { $0 += 1 } })
+    // Less than the leader begins to wait at, more than it goes on at.
+    #expect(fill.claim(through: 4, slow) && fill.dismissSlowest() && fill.claim(through: 16, quick))
+    #expect(room.withLock { $0 } == 0 && !fill.dismissSlowest() && room.withLock { $0 } == 1)
+    #expect(isDismissed(fill, 4, slow) != nil)
+  }
+
   @Test func whoTakesALittleAtATimeIsKnownByWhatItHas() throws {
     let fill = try fill(FillTable(), "a")
     let (slow, quick) = (fill.listen {}, fill.listen {})

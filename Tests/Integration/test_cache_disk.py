@@ -1,6 +1,7 @@
 """The cache's disk tier: what it keeps over a restart and a kill, bodies larger than RAM, what purges, unsafe methods and damage leave of
 it, and a disk that is full."""
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ def settings(port, name="under-test", gossip=None, seeds=(), disk="256MiB", data
         port, routes=routes, node={"name": name, "workers": 2, "data": data}, cache={"ram": "16MiB", "disk": disk}, **sections)
 
 
+@functools.lru_cache(maxsize=128)
 def content(path, version, size):
     """The bytes of one version of what is at a path; each block of 64 bytes is unlike all others."""
     return b"".join(hashlib.sha256(f"{path} {version} {i}".encode()).hexdigest().encode() for i in range(-(-size // 64)))[:size]

@@ -11,7 +11,7 @@ from client import Broken, Client
 
 EXPONENT = 0.9
 UNSAFE_SHARE, FROZEN_SHARE = 0.025, 0.1
-QUICK_SECONDS = 0.2    # a change that was answered so fast was heard by all who keep it: nobody's patience had ended
+QUICK_SECONDS = 0.6    # a change that was answered so fast was heard by all who keep it: nobody's patience had ended
 LATE_SECONDS = 5.0     # after which it was also otherwise
 SLOW_SECONDS = 0.02
 SEEN_MAX = 5000

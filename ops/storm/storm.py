@@ -24,8 +24,8 @@ WARM_SECONDS = 2.0
 
 
 class Storm:
-    def __init__(self, nodes, rounds, seed, binary, folder, clients, cache, heals, strict, report=print):
-        self.report, self.seed, self.heals, self.strict = report, seed, heals, strict
+    def __init__(self, nodes, rounds, seed, binary, folder, clients, cache, strict, report=print):
+        self.report, self.seed, self.strict = report, seed, strict
         self.network = open_network(nodes)
         self.cluster = None
         self.source = subprocess.Popen(
@@ -66,10 +66,8 @@ class Storm:
         if wrong := self.cluster.agree():
             self.fault(f"the nodes do not agree: {wrong}")
         time.sleep(AGREED_SECONDS)
-        loose = self.judge.take_loose()
-        if self.heals:
-            for path, version, is_soft in loose:
-                self.judge.raise_floor(path, version, time.monotonic() + GRACE_SECONDS, is_soft)
+        for path, version, is_soft in self.judge.take_loose():
+            self.judge.raise_floor(path, version, time.monotonic() + GRACE_SECONDS, is_soft)
         if self.calm_since is None:
             self.calm_since = time.monotonic()
 
@@ -211,7 +209,7 @@ class Storm:
 def run(options, folder, report=print):
     """0 where nothing was wrong."""
     cache = {"ram": "96MiB", **({"disk": options.disk} if options.disk else {})}
-    storm = Storm(options.nodes, options.rounds, options.seed, options.binary, folder, options.clients, cache, options.heals, options.strict, report)
+    storm = Storm(options.nodes, options.rounds, options.seed, options.binary, folder, options.clients, cache, options.strict, report)
     try:
         storm.run()
     finally:

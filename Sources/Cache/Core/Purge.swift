@@ -103,7 +103,7 @@ public struct Purge: Sendable, Equatable {
     switch meaning {
     case .all: true
     case .away: false
-    // What a key is made of says how long it is: whatever goes on behind it is of the same key.
+    // What a key is made of says how long it is: whatever goes on behind it is of the same key, or the URI's with chosen fields besides.
     case .key(let mine): key.starts(with: mine)
     case .tag(let tag): tags.contains(CacheTags.hash(tag)) || tags.contains(CacheTags.any)
     case .url(let target): CacheKeyParts(key).map { target.isURL(of: $0) } ?? true

@@ -174,14 +174,14 @@ public final class Fill: Sendable {
     }
   }
 
-  /// Lets go of followers for whom others wait.
+  /// Lets go of followers for whom others, and the leader, wait.
   /// - Returns: whether the leader has to wait still.
   public func dismissSlowest() -> Bool {
     let (told, room, isCrowded) = state.withLock { state -> ([@Sendable () -> Void], (@Sendable () -> Void)?, Bool) in
       let end = state.dropped + state.pieces.count
-      guard let start = state.start, !state.keepsAll, state.held >= Fill.heldMax,
-        state.listeners.contains(where: { $0.dismissed == nil && $0.taken == end })
-      else { return ([], nil, !state.keepsAll && state.held >= Fill.heldMax) }
+      // Once the leader waits, it does so until half of what is held has been taken.
+      guard let start = state.start, state.room != nil, state.listeners.contains(where: { $0.dismissed == nil && $0.taken == end })
+      else { return ([], nil, state.room != nil) }
       var told: [@Sendable () -> Void] = []
       for i in state.listeners.indices where state.listeners[i].dismissed == nil {
         let ahead = state.listeners[i].taken - state.dropped

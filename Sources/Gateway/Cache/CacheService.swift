@@ -69,7 +69,10 @@ public final class CacheService: @unchecked Sendable {
     parts = (0..<workers).map { [memory, purges] _ in CacheWorker(memory, purges.pulse) }
     purges.exactly { [weak self] in self?.remove($0) }
     // What was on its way before is neither for who asks from now on, nor to be stored.
-    purges.pulse.onDoubt { [fills] _ in fills.detachAll() }
+    purges.pulse.onDoubt { [fills, disk] _ in
+      fills.detachAll()
+      disk?.expireAll()
+    }
   }
 
   /// The nodes that keys are placed on; nil where this one is alone.

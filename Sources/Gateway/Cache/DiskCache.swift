@@ -183,6 +183,16 @@ final class DiskCache: Sendable {
     }
   }
 
+  /// The same for all keys.
+  func expireAll() {
+    for stripe in lookups {
+      stripe.lookups.withLock { lookups in
+        for lookup in lookups.values { lookup.isExpired = true }
+        lookups = [:]
+      }
+    }
+  }
+
   // MARK: what records are worth
 
   /// Notes purges, on the thread that purges: from its return on nothing that they mean is found, now or after a restart.

@@ -69,9 +69,14 @@ import Testing
         #expect(!disk.end(lookup).isGood)
       }
       let next = try #require(disk.join(variant, of: primary) { _ in })
-      let (isGood, waiting) = disk.end(next)
+      let last = try #require(disk.join(key(3), of: key(3)) { _ in })
+      disk.expireAll()
+      #expect(disk.isExpired(last) && disk.isExpired(next))
+      #expect(!disk.end(last).isGood && !disk.end(next).isGood)
+      let again = try #require(disk.join(variant, of: primary) { _ in })
+      let (isGood, waiting) = disk.end(again)
       #expect(isGood && waiting.count == 1)
-      #expect(disk.end(other).isGood)
+      #expect(!disk.end(other).isGood)
     }
   }
 }
