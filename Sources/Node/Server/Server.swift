@@ -219,7 +219,6 @@ final class ServingProcess {
       }
       return (peers.map { [$0.value.links.listing] } ?? []) + listings
     }
-    cache.use(compiled.configuration)
     let snapshot = compiled.snapshot(observer: observer, cache: cache, peers: peers?.value.links, revision: revision)
     for worker in workers { worker.sync { $0.adopt(snapshot, listings: listings) } }
     current = compiled
