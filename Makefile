@@ -112,9 +112,11 @@ bench: build ## measure beside nginx, HAProxy, Envoy and Caddy (about twenty min
 	@ops/setup bench
 	bench/run $(BENCH)
 
-bench-cache: build ## measure the cache beside nginx, HAProxy and Varnish, and over nodes (some six minutes; see bench/README.md)
+bench-cache: build ## measure the cache beside nginx, HAProxy and Varnish, and over nodes (some ten minutes; see bench/README.md)
 	@ops/setup bench
-	bench/run hit1k hit64k peerhit collapse purge diskhit restart $(BENCH)
+	@$(SWIFT) build -c release --product simulate
+	@.build/release/simulate placement
+	bench/run hit1k hit64k peerhit collapse purge diskhit restart killratio $(BENCH)
 
 docs: setup-run ## write docs/reference anew from the code
 	TIDEGATE_WRITE_REFERENCE=1 $(SWIFT) test --disable-xctest $(STRICT) --filter ReferenceTests

@@ -56,7 +56,10 @@ let package = Package(
     .target(name: "SimulationKit", dependencies: ["Runtime", "Gossip"], path: "Tests/SimulationKit", swiftSettings: acrossRooms),
     .executableTarget(
       name: "simulate",
-      dependencies: ["Runtime", "Gossip", "SimulationKit", "CEpoll", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Runtime", "Gossip", "Cache", "Gateway", "SimulationKit", "CEpoll",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "Tests/Simulate", swiftSettings: acrossRooms),
     .testTarget(name: "GossipTests", dependencies: ["Gossip", "SimulationKit"]),
     .testTarget(name: "NodeTests", dependencies: ["Node"]),

@@ -201,7 +201,7 @@ class House:
         return Gateway(name, pid, plain, tls)
 
     def cluster(self, count, more=''):
-        """Nodes of Tidegate, with a cache, that know each other: tidegate-a, tidegate-b, … `more` is further configuration."""
+        """Nodes of Tidegate, with a cache, that know each other: tidegate-a, tidegate-b, …; `more` is said in all their configurations."""
         seed, key, nodes = free_ports(1)[0], base64.b64encode(os.urandom(32)).decode(), []
         for i in range(count):
             listen = free_ports(1)[0] if i else seed

@@ -1,5 +1,5 @@
-"""The clients: wrk for HTTP/1.1, h2load for HTTP/2 and for a fixed rate, our own `dial` for handshakes and idle connections and `crowd` for
-many who ask for one thing at once. Each returns what was answered and what failed; all run on the client's CPU with one TLS cipher
+"""The clients: wrk for HTTP/1.1, h2load for HTTP/2 and for a fixed rate, our own `dial` for handshakes and idle connections `crowd` for
+many who ask for one thing at once, and `zipf` for many keys. Each returns what was answered and what failed; all run on the client's CPU with one TLS cipher
 suite."""
 import contextlib
 import os
@@ -90,6 +90,11 @@ class Client:
         text = self.output([self.settings.tool('crowd'), path, str(count), *map(str, ports)])
         found = re.search(r'whole (\d+) failed (\d+) sent (\S+) median (\S+) last (\S+) body (\S+)', text)
         return Crowd(*map(int, found.groups()[:2]), *map(float, found.groups()[2:])) if found else None
+
+    def zipf(self, *arguments):
+        """`zipf`, under way: what is killed while it asks is killed by whoever reads what it prints."""
+        return subprocess.Popen([self.settings.tool('zipf'), *map(str, arguments)], stdout=subprocess.PIPE, text=True,
+                                preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
 
     def hold(self, port, count, tls):
         """Opens `count` connections, makes a request on each and returns the process that holds them; its input's end releases them."""

@@ -1,5 +1,8 @@
 """The works of the response cache: hits beside the caches of nginx, HAProxy and Varnish, hits that another node answers, and a crowd that
 asks for one cold key. They are rows as those of works.py are, in a table of their own."""
+import os
+import re
+import signal
 import time
 from collections import namedtuple
 
@@ -11,6 +14,8 @@ STORING_SECONDS = 2
 URLS_TRIED = 256    # with two nodes the chance that one of them owns none is 2^-256
 CROWD = 1000
 HEAD_WAITS = 0, 100  # milliseconds; after the longer one the whole crowd stands waiting
+ZIPF_KEYS, ZIPF_EXPONENT, ZIPF_RATE = 200_000, 0.8, 4_000
+SECONDS_BEFORE, SECONDS_AFTER = 5, 10   # of the kill
 
 Way = namedtuple('Way', 'name gateway pids')  # one of several ways to a response, and the processes that it costs
 
@@ -80,7 +85,7 @@ def owned(node, asked):
 
 def at_another_node(bench):
     row = Row('peerhit', 'hit that another node owns, 1 KiB, 64 connections: both nodes', 'us CPU', 3.0, f'{SUBJECT}-owner', table='cache')
-    nodes = own_nodes(bench, 2)
+    nodes = own_nodes(bench, 2, 'cache: { hot_copies: false }')
     if not nodes:
         return
     asked, owner = nodes
@@ -137,4 +142,40 @@ def crowd(bench, nodes, path):
     return [dict(value=value, answered=got.whole, failed=failed, sent=got.sent, body=got.body) for value in (fetched, got.last, got.median)]
 
 
-CACHE_WORKS = {'hit1k': small, 'hit64k': large, 'peerhit': at_another_node, 'collapse': collapse}
+def kill_ratio(bench):
+    """What the death of one node of five costs, with a replica and without."""
+    for replicas in (1, 0) if SUBJECT in bench.names else ():
+        row = Row('killratio', f'hits lost in {SECONDS_AFTER} s after kill -9 of one node of five, {ZIPF_KEYS:,} keys, {replicas} replicas',
+                  '%', 5 if replicas else None, 'value', table='cache')
+        row.rounds[SUBJECT] = [lost_by_death(bench, replicas)]
+        yield row
+
+
+def lost_by_death(bench, replicas):
+    """The hit ratio after the death of a node, as what it lacks of the one before."""
+    if SUBJECT in bench.settings.attached:
+        raise Failure(f'killratio starts {SUBJECT} itself; leave it out of --attach')
+    nodes = bench.house.cluster(5, f'cache: {{ replicas: {replicas} }}')
+    client = bench.client.zipf(ZIPF_KEYS, ZIPF_EXPONENT, ZIPF_RATE, SECONDS_BEFORE, SECONDS_AFTER, 1, *(node.plain for node in nodes))
+    try:
+        before = spans(client.stdout.readline())
+        os.killpg(nodes[2].process.pid, signal.SIGKILL)
+        after = spans(client.stdout.readline())
+    finally:
+        client.kill()
+        client.wait()
+        for node in nodes:
+            bench.house.stop(node)
+    if not before or not after or not before[1]:
+        return None
+    ratios = [hits / asked for asked, hits, _ in (before, after)]
+    return dict(value=100 * (1 - ratios[1] / ratios[0]), before=ratios[0], after=ratios[1], answered=before[0] + after[0],
+                failed=before[2] + after[2])
+
+
+def spans(line):
+    found = re.search(r'asked (\d+) hits (\d+) failed (\d+)', line)
+    return tuple(map(int, found.groups())) if found else None
+
+
+CACHE_WORKS = {'killratio': kill_ratio, 'hit1k': small, 'hit64k': large, 'peerhit': at_another_node, 'collapse': collapse}

@@ -37,8 +37,6 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   private let names: [String]
   /// The API of each plan.
   private let owners: [Int32]
-  /// An answer without content.
-  private let done: UnsafeMutablePointer<ReadyResponse>
   private let observer: Unmanaged<ExchangeObserver>
   private var texts: [UnsafeMutablePointer<UInt8>] = []
   let cache: CacheService?
@@ -69,12 +67,9 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     apis = .allocate(capacity: max(set.apis.count, 1))
     planCount = set.apis.reduce(0) { $0 + $1.integrations.count }
     plans = .allocate(capacity: max(planCount, 1))
-    done = .allocate(capacity: 1)
     owners = set.apis.enumerated().flatMap { i, api in api.integrations.map { _ in Int32(i) } }
     names = set.apis.flatMap { api in api.routes.keys.map { "\(api.name) \($0.text)" } }
     super.init()
-    let head = keep(Array("HTTP/1.1 204 No Content\r\n".utf8))
-    done.initialize(to: ReadyResponse(head: head, headCount: 25, body: head, bodyCount: 0))
     var next = 0
     for (i, api) in set.apis.enumerated() {
       (apis + i).initialize(to: API(routes: .passUnretained(api.routes), firstPlan: Int32(next), caches: api.caches && cache != nil))
@@ -89,7 +84,6 @@ public final class GatewayApplication: Application, @unchecked Sendable {
     for text in texts { text.deallocate() }
     for i in 0..<planCount { plans[i].cache?.release() }
     apis.deallocate()
-    done.deallocate()
     plans.deallocate()
     observer.release()
   }
@@ -164,10 +158,11 @@ public final class GatewayApplication: Application, @unchecked Sendable {
       return .fault(.misdirected)
     }
     // What is stale is so whatever else the asking node serves.
-    if request.method.text == PeerQuestion.staleMethod {
-      return cache.heardStale(fields) ? .answer(UnsafePointer(done)) : .fault(.malformed)
+    if request.method.text == PeerMessage.stale.rawValue {
+      return decideStale(request, cache, question, fields)
     }
     if question.definitions != definitions { return .fault(.misdirected) }
+    if let step = decideCopy(request, cache, question, fields) { return step }
     return decideForClient(request, question)
   }
 

@@ -14,7 +14,7 @@ struct Simulate: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
     abstract: "Runs clusters of memberships on virtual time, over a network that loses, delays, duplicates, reorders and parts.",
-    subcommands: [Life.self, Many.self, Figures.self, Consume.self, RealMeasurement.self, RealNode.self])
+    subcommands: [Life.self, Many.self, Figures.self, Consume.self, RealMeasurement.self, RealNode.self, Placement.self])
 }
 
 struct Life: ParsableCommand {

@@ -36,7 +36,9 @@ enum House {
     if file.isSource { return rooms[file.room].map { $0.union(toolchain) } }
     if file.room == "Fuzz" { return Set(rooms.keys).union(toolchain) }
     if file.room == "SimulationKit" { return Set(["Runtime", "Gossip"]).union(toolchain) }
-    if file.room == "Simulate" { return Set(["Runtime", "Gossip", "SimulationKit", "CEpoll", "ArgumentParser"]).union(toolchain) }
+    if file.room == "Simulate" {
+      return Set(["Runtime", "Gossip", "Cache", "Gateway", "SimulationKit", "CEpoll", "ArgumentParser"]).union(toolchain)
+    }
     if file.room == "DiskWriter" { return Set(["Runtime", "Cache", "Dispatch"]).union(toolchain) }
     if file.room == "TidyTests" { return ["Testing", "Foundation"] }
     guard file.room.hasSuffix("Tests"), let below = rooms[String(file.room.dropLast(5))] else { return nil }

@@ -10,7 +10,13 @@ public struct CacheMetrics: Sendable {
     case peerAnswered, peerFailed
   }
 
+  /// What became of copies that other nodes were told of.
+  public enum CopyEvent: Int, CaseIterable, Sendable {
+    case taken, refused, shed
+  }
+
   private let peers: [CounterHandle]
+  private let copies: [CounterHandle]
   private let questions: [CounterHandle]
   private let hits: CounterHandle
   /// Of the hits, those from disk.
@@ -34,6 +40,13 @@ public struct CacheMetrics: Sendable {
         preconditionFailure("\(name): \(error)")
       }
     }
+    copies = CopyEvent.allCases.map { event in
+      let name = "tidegate_cache_copies_total"
+      let help = "What other nodes were told of to keep copies or to drop them, by whether they did; shed: not told, too much waited."
+      do { return try registry.counter(name, help: help, labels: MetricLabels([(name: "result", value: "\(event)")])) } catch {
+        preconditionFailure("\(name): \(error)")
+      }
+    }
     questions = ["answered", "refused", "aborted"].map { result in
       let name = "tidegate_cache_peer_questions_total"
       let help = "Questions of other nodes, by what became of them: refused are those that another node has to answer."
@@ -50,6 +63,7 @@ public struct CacheMetrics: Sendable {
     forwards = CacheStatusLine.Forward.allCases.map { counter("\($0.token)") }
   }
 
+  func note(_ event: CopyEvent, _ worker: Worker) { worker.cells.add(copies[event.rawValue], 1) }
   /// What became of another node's question that has ended here.
   func note(answered exchange: ExchangeRef, _ worker: Worker) {
     let result = !exchange.isComplete ? 2 : Int(exchange.pointee.status) == Fault.misdirected.status.code ? 1 : 0

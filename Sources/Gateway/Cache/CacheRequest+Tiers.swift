@@ -45,7 +45,11 @@ extension CacheRequest {
       case .response(let response): if let stored = CachedResponse(response) { return .response(stored) }
       }
     }
-    if let entry = service.find(key, worker) { return VariantIndex(entry).map { .index($0) } ?? .response(CachedResponse(entry)) }
+    // What is kept for a moment is good for plain hits alone: later nobody would tell that it has become stale.
+    if let entry = service.find(key, worker), entry.flags & CopyMark.lease == 0 {
+      if entry.flags & CopyMark.any != 0 { service.adopt(entry, self.key) }
+      return VariantIndex(entry).map { .index($0) } ?? .response(CachedResponse(entry))
+    }
     guard service.asksDisk, service.purges.pulse.allows(now), !onDisk.contains(where: { $0.key == key }) else { return .nothing }
     // Whoever fetches has asked the disk; what is not shared is not there.
     let collapse = service.collapseKey(self.key, fields, worker)

@@ -29,6 +29,12 @@ final class CacheRequest: @unchecked Sendable {
   let question: PeerQuestion?
   /// Nodes that are still to be asked.
   var owners: [CacheMember] = []
+  var hasAskedReplica = false
+  /// Ends the wait for a fetch's turn.
+  private var alarm: UInt64?
+  /// The question to the owner, until its answer is there.
+  var asked: Fetch?
+  var askedEndpoint: UInt64?
   /// What the disk has said to this request, each key once.
   var onDisk: [(key: [UInt8], found: DiskFound)] = []
   /// Counts questions to the disk and their ends; only the last one's answer is heard.
@@ -64,6 +70,7 @@ final class CacheRequest: @unchecked Sendable {
 
   func begin() {
     let isBypassed = plan.bypassHeaders.contains { fields.has(named: $0[...]) }
+    if question?.isForStored ?? false { return answerFromStore() }
     if directives.noStore || isForTheOrigin || isBypassed { return pass(.bypass) }
     askOwner()
   }
@@ -263,13 +270,35 @@ final class CacheRequest: @unchecked Sendable {
   }
 
   func lead(_ fill: Fill, isPart: Bool = false) {
-    guard let request = reply.request else {
+    guard reply.request != nil else {
       fill.refuse(.notShared)
       return service.fills.end(fill)
     }
-    let sink = FillSink(self, fill, candidate: candidate, candidateKey: candidateKey, isPart: isPart)
-    let head = isPart ? FetchHead.whole(fields) : FetchHead.make(fields, validating: candidate?.fields)
     follow = Following(fill, isLeader: true, self)
+    if let place = service.fillGate.enter() { return fetch(fill, isPart: isPart, place) }
+    let (worker, service) = (worker, service)
+    let turn = service.fillGate.wait { [self] place in
+      worker.post { [self] worker in
+        if let alarm { worker.cancel(alarm: alarm) }
+        fetch(fill, isPart: isPart, place)
+      }
+    }
+    alarm = worker.after(FillGate.patience) {
+      guard turn.take() else { return }
+      fill.refuse(.failed, fault: Fault.circuitOpen.rawValue)
+      service.fills.end(fill)
+    }
+  }
+
+  private func fetch(_ fill: Fill, isPart: Bool, _ place: FillPlace) {
+    guard let request = reply.request else {
+      // Its client went while it waited: another one leads.
+      fill.refuse(.renewed)
+      return service.fills.end(fill)
+    }
+    let sink = FillSink(self, fill, candidate: candidate, candidateKey: candidateKey, isPart: isPart)
+    sink.place = place
+    let head = isPart ? FetchHead.whole(fields) : FetchHead.make(fields, validating: candidate?.fields)
     sink.fetch = worker.fetch(head, by: forward, like: request, origin: question?.origin, sink)
     if sink.fetch == nil {
       fill.refuse(.notShared)
@@ -294,8 +323,11 @@ final class CacheRequest: @unchecked Sendable {
   /// Fetches behind the back of a request that is served stale (RFC 5861 §3).
   private func revalidateBehind(_ stored: CachedResponse) {
     let collapse = service.collapseKey(key, fields, worker)
-    guard let request = reply.request, case .lead(let fill) = service.fills.join(collapse, of: key) else { return }
+    // What is served can wait for another time, where the fetches under way are too many.
+    guard let request = reply.request, let place = service.fillGate.enter() else { return }
+    guard case .lead(let fill) = service.fills.join(collapse, of: key) else { return }
     let sink = FillSink(self, fill, candidate: stored, candidateKey: candidateKey, isBehind: true)
+    sink.place = place
     sink.fetch = worker.fetch(FetchHead.make(fields, validating: stored.fields), by: forward, like: request, origin: question?.origin, sink)
     if sink.fetch == nil {
       fill.refuse(.notShared)

@@ -61,6 +61,8 @@ extension CacheService {
       found = keys.lazy.compactMap { key in key.withUnsafeBytes { reader.peek(self.hash($0), $0) } }.first
     }
     guard let entry = found else { return freshenOnDisk(onDisk, keys, request, response, plan) }
+    // A copy is its owner's to renew.
+    if entry.flags & CopyMark.any != 0 { return _ = memory.remove(entry) }
     let stored = HeadFields(head: entry.head)
     guard Validation.headAgrees(stored: stored, head: response, bodyBytes: entry.body.count) else { return drop(entry) }
     let merged = Validation.merge(stored: stored, with: response, receivedAt: now)

@@ -17,7 +17,7 @@ extension CacheService {
   public var report: CacheReport {
     CacheReport(
       memory: memory.statistics(), memoryBytesMax: memory.limits.bytesMax, fills: fills.count, purges: purges.statistics,
-      isSettled: isSettled, disk: disk?.report)
+      isSettled: isSettled, disk: disk?.report, copiesWaiting: copies.sender.count + copies.walkCount)
   }
 }
 
@@ -31,10 +31,12 @@ public struct CacheReport: Sendable, Equatable {
   public var isSettled: Bool
   /// nil where nothing is kept on disk.
   public var disk: DiskStanding?
+  /// Offers of copies to other nodes that wait or are under way; more than 0 while such are looked for.
+  public var copiesWaiting: Int
 
   public init(
     memory: MemoryStatistics = MemoryStatistics(), memoryBytesMax: Int = 0, fills: Int = 0, purges: PurgeCounts = PurgeCounts(),
-    isSettled: Bool = true, disk: DiskStanding? = nil
+    isSettled: Bool = true, disk: DiskStanding? = nil, copiesWaiting: Int = 0
   ) {
     self.disk = disk
     self.memory = memory
@@ -42,5 +44,6 @@ public struct CacheReport: Sendable, Equatable {
     self.fills = fills
     self.purges = purges
     self.isSettled = isSettled
+    self.copiesWaiting = copiesWaiting
   }
 }

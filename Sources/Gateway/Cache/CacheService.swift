@@ -42,6 +42,8 @@ public final class CacheService: @unchecked Sendable {
   private let seed: (UInt64, UInt64)
   private let parts: [CacheWorker]
   public let metrics: CacheMetrics
+  let copies: CopyState
+  let fillGate = FillGate()
   private let placed = Locked<CachePlacement?>(nil)
   /// Which keys the log says for nodes that are away.
   let away = Locked(AwayKeys())
@@ -63,6 +65,7 @@ public final class CacheService: @unchecked Sendable {
     purges = PurgeQueue(memory: memory, fills: fills, disk: disk)
     seed = options.seed
     self.metrics = metrics
+    copies = CopyState(CopySender(metrics, by: self.peers), memoryBytes: options.memoryBytes)
     parts = (0..<workers).map { [memory, purges] _ in CacheWorker(memory, purges.pulse) }
     purges.exactly { [weak self] in self?.remove($0) }
     // What was on its way before is neither for who asks from now on, nor to be stored.
@@ -78,10 +81,14 @@ public final class CacheService: @unchecked Sendable {
   public func place(on placement: CachePlacement?) {
     // First of all: whoever sees that a node is away says anew for it what was said for others.
     if let placement, !Set(placement.away).isSubset(of: self.placement?.away ?? []) { away.withLock { $0.depart() } }
-    placed.withLock { $0 = placement }
+    let before = placed.withLock { placed in
+      defer { placed = placement }
+      return placed
+    }
     guard let placement, !placement.members.isEmpty else { return }
     disk?.place(on: placement)
     purges.after { [weak self] in self?.dropWhatMoved() }
+    if !copies.isHandingOver { offerWhatMoved(from: before, to: placement) }
   }
 
   /// What other nodes have now is dropped here: nobody would tell this one that it has become stale.
@@ -92,13 +99,15 @@ public final class CacheService: @unchecked Sendable {
     var goesOn = true
     while goesOn {
       goesOn = memory.sweep(&cursor, bucketsMax: 64, affected: &dropped) { entry in
-        isKept(Array(entry.key), on: placement) ? .keep : .remove
+        entry.flags & CopyMark.lease == 0 && isKept(Array(entry.key), on: placement) ? .keep : .remove
       }
     }
   }
 
   private func isKept(_ key: [UInt8], on placement: CachePlacement) -> Bool {
-    placement.rank(key, count: CacheRequest.asked).contains { $0.endpoint == nil }
+    // One that drains gives what it has to others first; it is told what becomes stale until it has gone.
+    if placement.leaving.contains(where: { $0.endpoint == nil }) { return true }
+    return placement.rank(key, count: keepers).contains { $0.endpoint == nil }
   }
 
   /// What was fetched while the members changed may have come behind `dropWhatMoved`: after a store, since a placement is set before it is
@@ -113,7 +122,10 @@ public final class CacheService: @unchecked Sendable {
   private static let headBytesUsual = 4096
 
   /// Makes a worker one that looks things up. Before it runs.
-  public func attach(_ worker: Worker) { worker.observe(parts[worker.index]) }
+  public func attach(_ worker: Worker) {
+    worker.observe(parts[worker.index])
+    copies.sender.attach(worker)
+  }
 
   func part(of worker: Worker) -> CacheWorker { parts[worker.index] }
 
@@ -144,18 +156,25 @@ public final class CacheService: @unchecked Sendable {
   /// - Parameter position: `purgePosition` when its fetch began.
   func store(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], since position: UInt64) {
     let tags = CacheTags.hashes(head.text.withUnsafeBytes { HeadFields(head: $0) })
-    purges.gate.pass(key, tags, since: position) { put(key, head, pieces, tags) }
+    var variant: [UInt8]?
+    let edition = UInt32.random(in: 1 ... .max)
+    purges.gate.pass(key, tags, since: position) { variant = put(key, head, pieces, tags, edition) }
     dropIfMoved(key)
+    if let variant { offer(key, variant: variant, edition: edition) }
   }
 
-  private func put(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64]) {
+  /// - Returns: what follows in the key under which it is stored; nil where it is not.
+  private func put(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64], _ edition: UInt32) -> [UInt8]? {
     removeFromMemory(CacheService.partKey(key))
     switch head.variance {
-    case .any: remove(key)
+    case .any:
+      remove(key)
+      return nil
     case .none:
       storeOnDisk(key, head, pieces)
       expireLookups(key)
-      insert(key, head, pieces, tags)
+      insert(key, head, pieces, tags, edition)
+      return []
     case .fields(let names):
       var index = VariantIndex.fresh()
       if let reader = memory.makeReader() {
@@ -172,16 +191,20 @@ public final class CacheService: @unchecked Sendable {
       storeOnDisk(index, key)
       storeOnDisk(variantKey, head, pieces)
       expireLookups(key)
-      insert(variantKey, head, pieces, tags)
+      insert(variantKey, head, pieces, tags, edition, variant: variantKey.count - key.count)
+      return Array(variantKey[key.count...])
     }
   }
 
-  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64]) {
+  func insert(_ key: [UInt8], _ head: Fill.Head, _ pieces: [FillPiece], _ tags: [UInt64], _ edition: UInt32 = 0, variant: Int = 0) {
+    var terms = head.terms.packed
+    terms.edition = edition
     key.withUnsafeBytes { key in
       head.text.withUnsafeBytes { text in
         withBuffers(pieces[...], []) { body in
           _ = memory.insert(
-            hash(key), EntryParts(key: key, head: text, body: body, terms: head.terms.packed, tags: tags, flags: UInt32(head.status)))
+            hash(key),
+            EntryParts(key: key, head: text, body: body, terms: terms, tags: tags, flags: UInt32(head.status) | CopyMark.variant(variant)))
         }
       }
     }
@@ -221,6 +244,8 @@ public final class CacheService: @unchecked Sendable {
 
   /// Removes what is stored under a key, and what is on its way there.
   func forget(_ key: [UInt8], _ removal: DiskRemoval? = nil) {
+    // A copy that comes later has heard.
+    copies.noteStale(key, now: now)
     // Fills first: one that is stored before it hears of this is removed below, one that is stored later has heard.
     fills.detach(key)
     remove(key, removal)
@@ -244,6 +269,12 @@ final class CacheWorker: TurnObserver {
   let reader: MemoryReader
   /// Where a request's key is written.
   var key: [UInt8] = []
+  /// Whom this worker asks.
+  var load = AskedLoad()
+  var hot = HotKeys()
+  /// Keys of which a copy is on its way, for a moment's use.
+  var borrowing: Set<[UInt8]> = []
+  static let borrowingMax = 64
   /// Where the lines of a hit are written.
   let lines: UnsafeMutablePointer<UInt8>
 

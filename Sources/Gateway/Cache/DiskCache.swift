@@ -224,7 +224,7 @@ final class DiskCache: Sendable {
     let wasAlwaysHere = places.withLock { places in
       places.allSatisfy { place in
         place.position <= terms.position
-          || place.placement.rank(key, count: CacheRequest.asked).contains { $0.endpoint == nil }
+          || place.placement.rank(key, count: CacheService.keepersMax).contains { $0.endpoint == nil }
       }
     }
     // Other nodes had the key meanwhile, and nobody told this one what became stale.

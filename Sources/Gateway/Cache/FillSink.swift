@@ -23,6 +23,8 @@ final class FillSink: ResponseSink {
   private weak var leader: CacheRequest?
   /// The fetch itself, so that it can go on after waiting.
   var fetch: Fetch?
+  /// Held until the response is through.
+  var place: FillPlace?
   private var head: Fill.Head?
   /// The body so far is kept to be stored.
   private var isStoring = false
@@ -91,7 +93,7 @@ final class FillSink: ResponseSink {
   /// What is stored is still good (RFC 9111 §4.3.3, §4.3.4).
   private func renewed(_ stored: CachedResponse, _ response: HeadFields, _ worker: Worker) -> Choice {
     guard Validation.selects(response, stored.fields) else {
-      service.remove(candidateKey)
+      service.supersede(candidateKey)
       fill.refuse(.renewed)
       service.fills.end(fill)
       return .take
@@ -106,7 +108,7 @@ final class FillSink: ResponseSink {
     switch judgement {
     case .store(let renewed): (terms, keeps) = (renewed, true)
     // What this request alone forbids says nothing of what is stored.
-    case .refuse(let reason): if reason != .authorization && reason != .requestNoStore { service.remove(candidateKey) }
+    case .refuse(let reason): if reason != .authorization && reason != .requestNoStore { service.supersede(candidateKey) }
     }
     if !stored.isInHand {
       renewedOnDisk(stored, merged, terms, isKept: keeps, worker)
@@ -151,7 +153,7 @@ final class FillSink: ResponseSink {
   /// The response is for nobody else: the leader gets it as it comes, the others ask for themselves.
   private func declined(_ response: HeadFields, _ status: Int, _ reason: StaticString, _ worker: Worker) -> Choice {
     // What is stored was superseded by it (RFC 9111 §4.3.3), unless the origin only could not answer.
-    if candidate != nil && status < 500 { service.remove(candidateKey) }
+    if candidate != nil && status < 500 { service.supersede(candidateKey) }
     // An error passes; what is meant for one alone stays so.
     if status < 500 { service.fills.noteUnshared(fill.key, until: service.now + CacheService.unsharedFor) }
     defer {

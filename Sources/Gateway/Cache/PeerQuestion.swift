@@ -7,9 +7,6 @@ import Runtime
 /// The line that makes a client's request a question to another node.
 struct PeerQuestion: Equatable {
   static let field: StaticString = "tidegate-peer"
-  /// The method by which a node tells another that something is stale; the key stands in `tidegate-key`.
-  static let staleMethod = "TIDEGATE-STALE"
-  static let keyField: StaticString = "tidegate-key"
 
   /// The hash of the node that is meant.
   var to: UInt64
@@ -18,11 +15,13 @@ struct PeerQuestion: Equatable {
   var client: SocketAddress
   var isSecure: Bool
   var listenerPort: UInt16
+  /// Only for what that node has stored: it fetches nothing for it.
+  var isForStored = false
 
-  /// `1 <to> <definitions> <scheme> <port> <client>`
+  /// `1 <to> <definitions> <scheme> <port> <client>`; with 2 in the place of 1 it is for what is stored
   var line: [UInt8] {
     let (node, hash) = (String(to, radix: 16), String(definitions, radix: 16))
-    return Array("Tidegate-Peer: 1 \(node) \(hash) \(isSecure ? "https" : "http") \(listenerPort) \(client)\r\n".utf8)
+    return Array("Tidegate-Peer: \(isForStored ? 2 : 1) \(node) \(hash) \(isSecure ? "https" : "http") \(listenerPort) \(client)\r\n".utf8)
   }
 
   init(to: UInt64, definitions: UInt64, client: SocketAddress, isSecure: Bool, listenerPort: UInt16) {
@@ -38,10 +37,12 @@ struct PeerQuestion: Equatable {
     let lines = fields.all(PeerQuestion.field)
     guard lines.count == 1 else { return nil }
     let words = String(decoding: lines[0], as: UTF8.self).split(separator: " ")
-    guard words.count == 6, words[0] == "1", let to = UInt64(words[1], radix: 16), let definitions = UInt64(words[2], radix: 16),
+    guard words.count == 6, words[0] == "1" || words[0] == "2", let to = UInt64(words[1], radix: 16),
+      let definitions = UInt64(words[2], radix: 16),
       words[3] == "https" || words[3] == "http", let port = UInt16(words[4]), let client = SocketAddress(String(words[5]))
     else { return nil }
     self.init(to: to, definitions: definitions, client: client, isSecure: words[3] == "https", listenerPort: port)
+    isForStored = words[0] == "2"
   }
 
   var origin: FetchOrigin { FetchOrigin(client: client, isSecure: isSecure, listenerPort: listenerPort) }

@@ -14,7 +14,7 @@ extension CacheService {
   func tellStale(_ keys: [[UInt8]], _ definitions: UInt64, like exchange: ExchangeRef, _ worker: Worker) {
     guard let placement else { return }
     let asked = keys.flatMap { key in
-      (placement.rank(key, count: CacheRequest.asked) + placement.leaving).compactMap { owner in
+      (placement.rank(key, count: CacheService.keepersMax) + placement.leaving + holders(key, placement)).compactMap { owner in
         owner.endpoint.map { (key, owner.node, $0) }
       }
     }
@@ -22,8 +22,8 @@ extension CacheService {
     let pause = worker.pause(exchange)
     let telling = StaleTelling(self, worker, pause, keys, isSomebodyAway: !placement.away.isEmpty, asked: asked.map(\.0))
     for (key, node, endpoint) in asked {
-      let head = CacheService.staleHead(
-        key, PeerQuestion(to: node, definitions: definitions, client: exchange.peerAddress, isSecure: false, listenerPort: 0))
+      let head = PeerMessage.stale.head(
+        PeerQuestion(to: node, definitions: definitions, client: exchange.peerAddress, isSecure: false, listenerPort: 0), key: key)
       let mark = ExchangeMark(exchange)
       let again = StaleSink(telling, key, again: nil)
       let sink = StaleSink(telling, key) { [peers] in
@@ -49,35 +49,12 @@ extension CacheService {
     return purges
   }
 
-  private static func staleHead(_ key: [UInt8], _ question: PeerQuestion) -> [UInt8] {
-    var head = Array("\(PeerQuestion.staleMethod) / HTTP/1.1\r\nHost: peer\r\n".utf8) + question.line
-    head += Array("Tidegate-Key: ".utf8)
-    for byte in key { head += [digit(byte >> 4), digit(byte & 15)] }
-    return head + [13, 10, 13, 10]
-  }
-
-  private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
-
   /// What another node has told to be stale.
-  func heardStale(_ fields: HeadFields) -> Bool {
-    guard let text = fields.first(PeerQuestion.keyField), text.count % 2 == 0, !text.isEmpty else { return false }
-    var key: [UInt8] = []
-    var high: UInt8?
-    for c in text {
-      guard let value = CacheService.value(c) else { return false }
-      if let first = high {
-        key.append(first << 4 | value)
-        high = nil
-      } else {
-        high = value
-      }
-    }
+  /// - Returns: its key; nil where it cannot be read.
+  func heardStale(_ fields: HeadFields) -> [UInt8]? {
+    guard let key = PeerMessage.bytes(fields, PeerMessage.keyField) else { return nil }
     forget(key)
-    return true
-  }
-
-  private static func value(_ c: UInt8) -> UInt8? {
-    c >= 0x30 && c <= 0x39 ? c - 0x30 : c >= 0x61 && c <= 0x66 ? c - 0x57 : nil
+    return key
   }
 }
 

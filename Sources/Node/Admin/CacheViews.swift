@@ -36,6 +36,7 @@ enum CacheViews {
           JSONMember("by_result", .object(view.results.map { JSONMember($0.name, JSONValue($0.count)) })),
         ])),
       JSONMember("fills_under_way", JSONValue(report.fills)), JSONMember("purges", .object(purges)),
+      JSONMember("copies_waiting", JSONValue(report.copiesWaiting)),
       JSONMember("settled", .bool(report.isSettled)), JSONMember("hot_keys", .array(hot.map { .string($0) })),
     ])
   }
@@ -102,6 +103,7 @@ enum CacheViews {
           MetricSeries(labels: ["reason": $0.0], value: .counter($0.1))
         }),
       gauge("tidegate_cache_fills", "Fetches under way that other requests may follow.", report.fills),
+      gauge("tidegate_cache_copies_waiting", "Offers of copies to other nodes that wait or are under way.", report.copiesWaiting),
       counter("tidegate_cache_purges_total", "Purges that were applied to this node.", report.purges.purges),
       gauge("tidegate_cache_purges_waiting", "Purges that wait for their sweep.", report.purges.waiting),
       MetricFamily(

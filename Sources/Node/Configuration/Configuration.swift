@@ -117,6 +117,12 @@ public struct Configuration: Sendable, Equatable {
   public struct CacheSizes: Sendable, Equatable {
     public var ramBytes: Int
     public var diskBytes: Int?
+    /// Nodes besides the owner that keep what is stored.
+    public var replicas: Int
+    /// Whether copies of hot keys of other nodes are kept for a moment.
+    public var hotCopies: Bool
+    /// Fetches for the cache under way at once.
+    public var fills: Int
   }
 
   /// Not in effect yet.

@@ -103,7 +103,9 @@ struct ConfigurationBuilder {
   }
 
   private func cache(_ section: ConfigurationSection) -> Configuration.CacheSizes {
-    .init(ramBytes: section["ram"]?.size ?? 0, diskBytes: section["disk"]?.size)
+    .init(
+      ramBytes: section["ram"]?.size ?? 0, diskBytes: section["disk"]?.size, replicas: section.needInteger("replicas"),
+      hotCopies: section.needFlag("hot_copies"), fills: section.needInteger("fills"))
   }
 
   private func throttle(_ section: ConfigurationSection) -> Configuration.Throttle {

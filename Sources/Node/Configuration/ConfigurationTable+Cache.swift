@@ -10,6 +10,15 @@ extension ConfigurationTable {
       .optional(
         "disk", .size(zero: "no cache on disk"),
         "Disk for cached responses on this node, log files included, below `node.data`; at least 32MiB. Takes effect at the next start."),
+      .init(
+        "replicas", .integer(0...2), "1",
+        "Nodes besides the owner of a key that keep a copy of what it has stored. The same on all nodes of a cluster."),
+      .init(
+        "hot_copies", .flag, "true",
+        "Keep copies of what other nodes are asked for often, each for a fifth of a second, and answer from them."),
+      .init(
+        "fills", .integer(1...65536), "1024",
+        "Fetches for the cache under way at once; those beyond wait up to 10 s for their turn, with all who wait for the same, then 503."),
     ])
 
   static let routeCache = SectionTable(

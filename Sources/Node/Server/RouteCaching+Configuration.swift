@@ -1,4 +1,4 @@
-// A route's caching in the words of the gateway.
+// A route's caching, and the cache's settings, in the words of the gateway.
 import Cache
 import Gateway
 
@@ -16,5 +16,14 @@ extension RouteCaching {
         host: cache.keyHost, query: cache.keyQuery.map { $0.isEmpty ? .none : .named($0) } ?? .all,
         headers: cache.keyHeaders.map { $0.lowercased() }.sorted(), space: api),
       bypassHeaders: cache.bypass, allowsPurgeMethod: cache.allowsPurgeMethod)
+  }
+}
+
+extension CacheService {
+  /// What a configuration says of the cache besides its sizes, which take effect at a start.
+  func use(_ configuration: Configuration) {
+    let settings = configuration.cache
+    set(
+      replicas: settings.replicas, hotCopies: settings.hotCopies, fills: settings.fills, definitions: configuration.definitions)
   }
 }

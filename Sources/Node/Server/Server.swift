@@ -348,7 +348,7 @@ final class ServingProcess {
     state.setDraining()
     log.info("draining", ["seconds": JSONValue(Double(deadline) / 1e9)])
     // The others hear of it before the listeners close.
-    cluster?.announceDrain()
+    cluster?.announceDrain(givingAway: cache, within: deadline / 4)
     for listener in current.listeners { try? link.unlisten(listener.address) }
     let group = DispatchGroup()
     let state = state

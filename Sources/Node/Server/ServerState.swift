@@ -60,6 +60,7 @@ final class ServerState: AdminSource, @unchecked Sendable {
 
   func published(_ configuration: Configuration, revision: UInt64, upstreams: ControlBox<UpstreamRegistry>) {
     if self.upstreams == nil { self.upstreams = upstreams }
+    cacheService.use(configuration)
     published.withLock {
       $0.json = configuration.redactedJSON()
       $0.revision = revision
