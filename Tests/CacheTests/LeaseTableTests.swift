@@ -3,9 +3,18 @@ import Testing
 
 @testable import Cache
 
+/// A table that can be asked within an expectation.
+private final class Leases {
+  private var table = LeaseTable()
+
+  func grant(_ key: UInt64, to node: UInt64, now: Int64) -> Bool { table.grant(key, to: node, now: now) }
+  func take(_ key: UInt64, now: Int64) -> [UInt64] { table.take(key, now: now) }
+  var count: Int { table.count }
+}
+
 @Suite struct LeaseTableTests {
   @Test func holdersAreTakenOnceAndNotWhenTheirTimeIsOver() {
-    var leases = LeaseTable()
+    let leases = Leases()
     #expect(leases.grant(1, to: 10, now: 0) && leases.grant(1, to: 11, now: 100) && leases.grant(1, to: 11, now: 150))
     #expect(leases.grant(2, to: 12, now: 0))
     #expect(leases.take(1, now: 260).sorted() == [11], "the first has ended")
@@ -14,7 +23,7 @@ import Testing
   }
 
   @Test func thereIsABoundOnKeysAndHolders() {
-    var leases = LeaseTable()
+    let leases = Leases()
     for key in 0..<UInt64(LeaseTable.countMax) { #expect(leases.grant(key, to: 1, now: 0)) }
     #expect(!leases.grant(.max, to: 1, now: 0) && leases.grant(0, to: 2, now: 0))
     #expect(leases.grant(.max, to: 1, now: 1_000), "those that are over make room")

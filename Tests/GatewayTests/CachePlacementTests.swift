@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "1", "1 ff 1 http 80", "2 ff 1 http 80 127.0.0.1:1", "1 xx 1 http 80 127.0.0.1:1", "1 ff xx http 80 127.0.0.1:1",
+    "", "1", "1 ff 1 http 80", "3 ff 1 http 80 127.0.0.1:1", "1 xx 1 http 80 127.0.0.1:1", "1 ff xx http 80 127.0.0.1:1",
     "1 ff 1 ftp 80 127.0.0.1:1", "1 ff 1 http 65536 127.0.0.1:1", "1 ff 1 http 80 nowhere", "1 ff 1 http 80 127.0.0.1:1 more",
     "1 1ffffffffffffffff 1 http 80 127.0.0.1:1",
   ])

@@ -38,7 +38,7 @@ class Validate(unittest.TestCase):
         self.assertEqual(tidegate("validate", "--config", "/nonexistent/tidegate.yaml")[0], 1)
 
     def test_what_a_later_release_brings_is_accepted_with_a_warning(self):
-        config = configuration(1, throttle={})
+        config = configuration(1, throttle={"rate": 1000})
         code, said = self.validate(json.dumps(config))
         self.assertEqual(code, 0, said)
         self.assertIn("not in effect", said)

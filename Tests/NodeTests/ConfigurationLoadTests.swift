@@ -41,7 +41,7 @@ import Testing
     #expect(configuration.apis[0].routes.map(\.key) == ["GET /products/{id}", "$default"])
     #expect(configuration.apis[0].routes[0].timeout == .seconds(5))
     #expect(configuration.apis[0].routes[0].cache?.defaultTTL == .seconds(60))
-    #expect(configuration.cache == .init(ramBytes: 256 << 20, diskBytes: 4 << 30))
+    #expect(configuration.cache == .init(ramBytes: 256 << 20, diskBytes: 4 << 30, replicas: 1, hotCopies: true, fills: 1_024))
     #expect(configuration.log == .init(access: "var/access.log", level: .info))
   }
 

@@ -14,7 +14,7 @@ struct AskedLoad {
   /// Those of the window before count half.
   private var before: [UInt64: Int] = [:]
   private var sum = 0
-  private var begun: Int64 = .min
+  private var begun: Int64 = -1 << 62
   private var slow: [UInt64: Int64] = [:]
 
   /// An endpoint is asked for something.

@@ -46,7 +46,7 @@ import Testing
       let after = try terms(disk)
       var (kept, lost) = (0, 0)
       for number in 0..<200 {
-        let isMine = crowd.rank(key(number), count: CacheRequest.asked).contains { $0.endpoint == nil }
+        let isMine = crowd.rank(key(number), count: CacheService.keepersMax).contains { $0.endpoint == nil }
         let judged = disk.judge(before, key: key(number), tags: [], now: 0)
         #expect((judged != nil) == isMine)
         #expect(disk.judge(after, key: key(number), tags: [], now: 0) != nil, "stored since")
