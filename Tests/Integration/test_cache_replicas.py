@@ -123,12 +123,18 @@ class OneReplica(ReplicaCase):
 class HotKeys(ReplicaCase):
     CACHE = {"replicas": 0}
 
+    def rank(self, path):
+        return json.loads(self.nodes["a"].admin("/cache?url=http://a.test" + path).text)["rank"]
+
     def hot(self):
         """A path that another node owns and this one, a, answers by itself."""
         for i in range(64):
             path = f"/hot{i}"
             owner = self.nodes.owner(path)
-            if owner != "a":
+            # Nor is `a` the one that takes over: that one keeps its copy.
+            rank = self.rank(path)
+            self.assertEqual((rank[0], len(rank)), (owner, 3))
+            if rank[-1] == "a":
                 break
         def answers():
             before = self.nodes.judged("a")
