@@ -55,9 +55,10 @@ lint: ## check the format of the sources (make test-unit holds the tidy rules)
 format: ## bring the sources into the format that lint wants
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
 
+# One after the other: tests that wait for threads of their own hold one of the pool's, of which there are as many as cores.
 test-unit: setup ## build with warnings as errors and run the unit and tidy tests
 	$(SWIFT) build --build-tests $(STRICT)
-	$(SWIFT) test --skip-build --disable-xctest $(STRICT)
+	$(SWIFT) test --skip-build --disable-xctest --no-parallel $(STRICT)
 
 test-integration: build ## drive the release build over real sockets
 	TIDEGATE_BIN=$(CURDIR)/$(BINARY) $(PYTHON) -B -m unittest discover -s Tests/Integration
