@@ -285,13 +285,13 @@ class ThreeNodes(PurgeCase):
                 body = ({"tag": "p"}, {"all": True}, {"prefix": "http://a.test/p/"})[number % 3]
                 said = self.ask(self.nodes[number % 2], {**body, "soft": number % 4 == 3})
                 self.assertEqual(said["awaited"], [])
-                purged[0] = self.origin.version
+                purged[0], (misses, hits) = self.origin.version, served
+                wait_until(lambda: served[0] > misses and served[1] > hits, "somebody fills it again and somebody has it from here")
         finally:
             over.set()
             for thread in threads:
                 thread.join(15)
         self.assertEqual(wrong, [])
-        self.assertGreater(min(served), 20, "there were hits and there were misses")
 
     def test_a_node_that_was_down_holds_nothing_purged(self):
         self.fill(self.nodes, "/a")
