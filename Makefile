@@ -24,7 +24,7 @@ FUZZERS := http1 configuration packets streams
 FUZZ_FLAGS := --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 # The parts of the integration tests that measure nothing, run once more against a sanitised gateway.
 LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/ops/leaks.supp:print_suppressions=0
-SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams test_cluster
+SANITIZED := test_http1 test_http2 test_malformed test_tls test_forwarding test_upstreams test_cluster test_cache test_cache_together
 
 .PHONY: help setup setup-run build run test lint format test-unit test-integration test-simulation test-asan test-tsan fuzz simulate simulate-many bench-gossip chaos bench bench-cache docs clean
 .DEFAULT_GOAL := help
@@ -70,11 +70,11 @@ test-simulation: setup-run ## two processes run the same lives the same way
 	@cmp var/simulation-1 var/simulation-2 && echo "simulation: five lives, byte for byte the same in two processes"
 
 test-asan: setup ## the tests under AddressSanitizer
-	$(LEAKS) $(SWIFT) test --disable-xctest --scratch-path .build-asan --sanitize=address
+	$(LEAKS) $(SWIFT) test --disable-xctest --no-parallel --scratch-path .build-asan --sanitize=address
 	cd Tests/Integration && $(LEAKS) TIDEGATE_BIN=$(CURDIR)/.build-asan/debug/tidegate $(PYTHON) -B -m unittest $(SANITIZED)
 
 test-tsan: setup ## the tests under ThreadSanitizer
-	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" $(SWIFT) test --disable-xctest --scratch-path .build-tsan --sanitize=thread
+	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" $(SWIFT) test --disable-xctest --no-parallel --scratch-path .build-tsan --sanitize=thread
 	cd Tests/Integration && TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" \
 		TIDEGATE_BIN=$(CURDIR)/.build-tsan/debug/tidegate $(PYTHON) -B -m unittest $(SANITIZED)
 

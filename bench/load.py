@@ -13,6 +13,11 @@ from gateways import launch
 Load = namedtuple('Load', 'answered failed p50 p99')  # microseconds
 Crowd = namedtuple('Crowd', 'whole failed sent median last body')  # milliseconds, as crowd.c has them
 CONNECTIONS = 64
+IN_TURN = """
+local requests, i = {}, 0
+function init() for k, path in ipairs({%s}) do requests[k] = wrk.format("GET", path) end end
+function request() i = i %% #requests + 1; return requests[i] end
+"""
 UNITS = {'us': 1, 'ms': 1e3, 's': 1e6, 'm': 6e7}
 
 
@@ -27,9 +32,14 @@ class Client:
                               preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
         return done.stdout + done.stderr
 
-    def wrk(self, url, seconds):
-        """64 keep-alive connections, the next request as soon as the last is answered."""
-        text = self.output([self.settings.tool('wrk'), '-t1', f'-c{CONNECTIONS}', f'-d{seconds}s', '--latency', url])
+    def wrk(self, url, seconds, paths=()):
+        """64 keep-alive connections, the next request as soon as the last is answered; for these paths in turn, if there are any."""
+        script = []
+        if paths:
+            script = ['-s', self.settings.path('paths.lua')]
+            with open(script[1], 'w') as f:
+                f.write(IN_TURN % ', '.join(f'"{path}"' for path in paths))
+        text = self.output([self.settings.tool('wrk'), '-t1', f'-c{CONNECTIONS}', f'-d{seconds}s', '--latency', *script, url])
         answered = number(r'(\d+) requests in', text)
         failed = sum(int(n) for n in re.findall(r'(?:responses:|connect|read|write|timeout) (\d+)', text))
         return Load(answered, failed, *(duration(rf'^\s+{q}%\s+([\d.]+)(us|ms|s|m)', text) for q in (50, 99)))

@@ -11,7 +11,8 @@ from works import SUBJECT, Row, in_turns, per_request
 
 CACHES = {SUBJECT: (SUBJECT,), 'nginx': ('nginx', 'nginx-sendfile'), 'haproxy': ('haproxy',), 'varnish': ('varnish',)}
 STORING_SECONDS = 2
-URLS_TRIED = 256    # with two nodes the chance that one of them owns none is 2^-256
+KEYS_AT_ONCE = 256  # four times as many as there are connections, so that none is asked for by two at once
+URLS_TRIED = 1024   # with two nodes the chance that one of them owns fewer is below 2^-200
 CROWD = 1000
 HEAD_WAITS = 0, 100  # milliseconds; after the longer one the whole crowd stands waiting
 ZIPF_KEYS, ZIPF_EXPONENT, ZIPF_RATE = 200_000, 0.8, 4_000
@@ -73,38 +74,54 @@ def judged_requests(node):
     return int(sum(float(line.split()[-1]) for line in lines if line.startswith('tidegate_cache_requests_total')))
 
 
-def owned(node, asked):
-    """A path that `node` owns: the one whose request at `asked` moves its counter."""
+def owned(node, asked, count):
+    """Paths that `node` owns: those whose request at `asked` moves its counter."""
+    paths, before = [], judged_requests(node)
     for i in range(URLS_TRIED):
-        before = judged_requests(node)
         asked.ask(f'/1k/{i}')
-        if judged_requests(node) > before:
-            return f'/1k/{i}'
-    raise Failure(f'{node.name} owns none of {URLS_TRIED} URLs: do the nodes divide them?')
+        now = judged_requests(node)
+        if now > before:
+            paths.append(f'/1k/{i}')
+        if len(paths) == count:
+            return paths
+        before = now
+    raise Failure(f'{node.name} owns {len(paths)} of {URLS_TRIED} URLs: do the nodes divide them?')
 
 
 def at_another_node(bench):
-    row = Row('peerhit', 'hit that another node owns, 1 KiB, 64 connections: both nodes', 'us CPU', 3.0, f'{SUBJECT}-owner', table='cache')
     nodes = own_nodes(bench, 2, 'cache: { hot_copies: false }')
     if not nodes:
         return
     asked, owner = nodes
-    path = owned(owner, asked)
     ways = [Way(SUBJECT, asked, (asked.pid, owner.pid)), Way(f'{SUBJECT}-owner', owner, (owner.pid,))]
+    paths = owned(owner, asked, KEYS_AT_ONCE)
+    yield peer_hits(bench, Row('peerhit', f'hit that another node owns, 1 KiB, 64 connections, {KEYS_AT_ONCE} keys in turn: both nodes',
+                               'us CPU', 4.0, f'{SUBJECT}-owner', table='cache'), ways, paths)
+    yield peer_hits(bench, Row('peerhit', 'the same, all for one key: both nodes', 'us CPU', None, f'{SUBJECT}-owner', table='cache'),
+                    ways, paths[:1])
+
+
+def peer_hits(bench, row, ways, paths):
+    """CPU of both nodes for hits of one of them. Of several keys each answer has to be the owner's own."""
+    asked, owner = ways[0].gateway, ways[1].gateway
+
+    def load(way, seconds=1):
+        return bench.client.wrk(way.gateway.url(paths[0]), seconds, paths)
 
     def fault(way):
-        wrong = not_stored(bench.house, way.gateway, path)
+        wrong = not_stored(bench.house, way.gateway, paths[0])
         if not wrong:
-            bench.client.wrk(way.gateway.url(path), 1)
+            load(way)
         return wrong
 
     def sample(way):
-        """What the asked node answered by itself, or the origin, was no hit of the owner's and counts as failed."""
-        fetched, judged = bench.house.fetches(), judged_requests(owner)
-        cost = per_request(way.gateway, lambda: bench.client.wrk(way.gateway.url(path), 1), way.pids)
-        fetched, judged = bench.house.fetches() - fetched, judged_requests(owner) - judged
-        return cost and dict(cost, failed=cost['failed'] + fetched + max(0, cost['answered'] - judged))
-    yield in_turns(bench, row, ways, sample, fault)
+        fetched, judged, alone = bench.house.fetches(), judged_requests(owner), judged_requests(asked)
+        cost = per_request(way.gateway, lambda: load(way), way.pids)
+        fetched, judged, alone = bench.house.fetches() - fetched, judged_requests(owner) - judged, judged_requests(asked) - alone
+        # What the asked node has counted itself it has answered together with others: of several keys that is no answer of the owner's.
+        counted = judged + (alone if len(paths) == 1 else 0)
+        return cost and dict(cost, failed=cost['failed'] + fetched + max(0, cost['answered'] - counted))
+    return in_turns(bench, row, ways, sample, fault)
 
 
 def collapse(bench):

@@ -27,6 +27,24 @@ public enum StoredHead {
     return head
   }
 
+  /// The head of another node's answer, for several clients: without framing, without what is for one connection or one request alone. Its
+  /// Age and its Cache-Status are that node's.
+  /// - Parameter isCollapsed: Cache-Status says so (RFC 9211 §2.6).
+  public static func shared(_ answer: HeadFields, isCollapsed: Bool) -> [UInt8] {
+    let filter = StorageFilter(answer)
+    var head = statusLine(answer)
+    for i in 0..<answer.count {
+      let (name, value) = (answer.name(i), answer.value(i))
+      let says = isCollapsed && Octets.equals(name, "cache-status") && CacheStatusLine.isOurs(value)
+      if says && !CacheStatusLine.isCollapsed(value) {
+        head.append(field: name, (value + Array("; collapsed".utf8))[...])
+      } else if filter.keeps(name) || Octets.equals(name, "age") {
+        head.append(field: name, value)
+      }
+    }
+    return head
+  }
+
   static func statusLine(_ response: HeadFields) -> [UInt8] {
     var line: [UInt8] = []
     line.append("HTTP/1.1")

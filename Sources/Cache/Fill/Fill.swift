@@ -124,7 +124,7 @@ public final class Fill: Sendable {
   public let primary: [UInt8]
   private let state: Locked<State> = Locked(State())
 
-  init(key: [UInt8], primary: [UInt8]) {
+  public init(key: [UInt8], primary: [UInt8]) {
     self.key = key
     self.primary = primary
   }

@@ -9,7 +9,42 @@ extension CacheRequest {
     // Without a host the key would be made of the connection's end.
     guard question == nil, let placement = service.placement, placement.members.count > 1, fields.has("host") else { return proceed() }
     owners = placement.rank(key, count: service.keepers)
+    if owners.first?.endpoint != nil && mayAskTogether {
+      // Where others are asking the same, it waits for them, and then asks with all who do.
+      ticket = QuestionTicket.take(self, definitions: plan.definitions)
+      if ticket == nil { return }
+    }
     askFirst()
+  }
+
+  /// Whether the answer to another request may be its answer too.
+  private var mayAskTogether: Bool { wantsWhatIsShared && !isHead && !service.fills.isUnshared(key, now: now) }
+
+  /// Whether it asks for no more than what is fresh, for nothing in particular, and for nobody.
+  var wantsWhatIsShared: Bool {
+    plan.isPlain && !isConditional && !fields.has("cache-control") && !fields.has("pragma") && !fields.has("authorization")
+  }
+
+  /// Whether the owner's answer is one for others too: it has stored it, or has had it stored.
+  func isForOthers(_ answer: HeadFields, _ status: Int) -> Bool {
+    let said = CacheStatusLine.read(answer)
+    if let said, said.outcome == .hit || said.stored { return true }
+    // As at the owner: the next ones ask for themselves at once.
+    if status < 500 { service.fills.noteUnshared(key, until: now + CacheService.unsharedFor) }
+    return false
+  }
+
+  /// Asks by itself, after an answer to others that was not for it.
+  func askAgain() {
+    guard let placement = service.placement else { return proceed() }
+    owners = placement.rank(key, count: service.keepers)
+    askFirst()
+  }
+
+  func question(to owner: CacheMember, _ request: ExchangeRef) -> PeerQuestion {
+    PeerQuestion(
+      to: owner.node, definitions: plan.definitions, client: request.peerAddress, isSecure: request.isSecure,
+      listenerPort: request.listenerPort)
   }
 
   func askNext() {
@@ -17,9 +52,7 @@ extension CacheRequest {
     owners.removeFirst()
     guard let endpoint = owner.endpoint else { return proceed() }
     guard let request = reply.request else { return }
-    let question = PeerQuestion(
-      to: owner.node, definitions: plan.definitions, client: request.peerAddress, isSecure: request.isSecure,
-      listenerPort: request.listenerPort)
+    let question = question(to: owner, request)
     if isHot { service.borrow(key, from: owner, question, like: request, worker) }
     let sink = OwnerSink(self)
     sink.fetch = worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink)

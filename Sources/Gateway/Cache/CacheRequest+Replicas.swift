@@ -21,8 +21,7 @@ extension CacheRequest {
   var isHot: Bool {
     guard plan.isPlain, service.copies.keepsHotCopies else { return false }
     let hash = key.withUnsafeBytes { service.hash($0).high }
-    guard service.part(of: worker).hot.note(hash, now: CacheService.monotonic) else { return false }
-    return !isConditional && !fields.has("cache-control") && !fields.has("pragma") && !fields.has("authorization")
+    return service.part(of: worker).hot.note(hash, now: CacheService.monotonic) && wantsWhatIsShared
   }
 
   /// Asks a replica beside the owner if that is silent for `patience`: one that is frozen does not break its connections.
@@ -52,9 +51,7 @@ extension CacheRequest {
       return cancelQuestion()
     }
     guard let request = reply.request else { return }
-    var question = PeerQuestion(
-      to: replica.node, definitions: plan.definitions, client: request.peerAddress, isSecure: request.isSecure,
-      listenerPort: request.listenerPort)
+    var question = question(to: replica, request)
     question.isForStored = true
     let sink = ReplicaSink(self, otherwise)
     guard worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink) != nil else {
@@ -85,7 +82,7 @@ extension CacheRequest {
 
   /// A replica was faster than the owner, or stands in for it.
   func noteSlowOwner() {
-    if asked != nil, let askedEndpoint { service.part(of: worker).load.noteSlow(askedEndpoint, now: now) }
+    if let askedEndpoint { service.part(of: worker).load.noteSlow(askedEndpoint, now: now) }
   }
 
   /// The answer came from elsewhere.

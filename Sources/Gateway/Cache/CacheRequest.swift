@@ -34,6 +34,8 @@ final class CacheRequest: @unchecked Sendable {
   private var alarm: UInt64?
   /// The question to the owner, until its answer is there.
   var asked: Fetch?
+  /// The place of that question, for which others may wait.
+  var ticket: QuestionTicket?
   var askedEndpoint: UInt64?
   /// What the disk has said to this request, each key once.
   var onDisk: [(key: [UInt8], found: DiskFound)] = []
@@ -184,6 +186,11 @@ final class CacheRequest: @unchecked Sendable {
             body: start, bodyCount: body.count))
       }
     }
+  }
+
+  /// Sends what another node has answered to this request and to others.
+  func send(_ answer: Fill.Head, _ body: [UInt8]) {
+    body.withUnsafeBytes { send(answer.status, answer.text, [], $0) }
   }
 
   func lines(_ line: CacheStatusLine) -> [UInt8] { CacheRequest.lines(line) }

@@ -272,6 +272,8 @@ final class CacheWorker: TurnObserver {
   /// Whom this worker asks.
   var load = AskedLoad()
   var hot = HotKeys()
+  /// What this worker asks other nodes, and who waits to ask the same.
+  var questions = QuestionTable<CacheRequest>()
   /// Keys of which a copy is on its way, for a moment's use.
   var borrowing: Set<[UInt8]> = []
   static let borrowingMax = 64

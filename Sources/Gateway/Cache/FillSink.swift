@@ -5,13 +5,12 @@ import Proxy
 import Runtime
 
 /// Takes the response to a leader's fetch.
-final class FillSink: ResponseSink {
+final class FillSink: FillingSink {
   private let service: CacheService
   private let plan: CachePlan
   private let key: [UInt8]
   private let fields: HeadFields
   private let directives: RequestDirectives
-  private let fill: Fill
   private let candidate: CachedResponse?
   private let candidateKey: [UInt8]
   private let requestTime: Int64
@@ -21,8 +20,6 @@ final class FillSink: ResponseSink {
   private let purgePosition: UInt64
   /// Whose client may get the response as it comes; nil behind the back of one that is already served.
   private weak var leader: CacheRequest?
-  /// The fetch itself, so that it can go on after waiting.
-  var fetch: Fetch?
   /// Held until the response is through.
   var place: FillPlace?
   private var head: Fill.Head?
@@ -30,10 +27,6 @@ final class FillSink: ResponseSink {
   private var isStoring = false
   private var bytes = 0
   private var last: FillPiece?
-  private var isLooking = false
-  private var hasEnded = false
-  /// Nanoseconds for which a follower may keep others waiting.
-  private static let grace: UInt64 = 100_000_000
 
   init(
     _ request: CacheRequest, _ fill: Fill, candidate: CachedResponse?, candidateKey: [UInt8], isBehind: Bool = false, isPart: Bool = false
@@ -44,13 +37,12 @@ final class FillSink: ResponseSink {
     key = request.key
     fields = request.fields
     directives = request.directives
-    self.fill = fill
     self.candidate = candidate
     self.candidateKey = candidateKey
     requestTime = request.service.now
     purgePosition = request.service.purgePosition
     leader = isBehind ? nil : request
-    super.init()
+    super.init(fill)
   }
 
   // MARK: the head
@@ -184,29 +176,11 @@ final class FillSink: ResponseSink {
       return
     }
     bytes = fill.append(piece)
-    if !isStoring && !fill.isWatched, let fetch {
-      fill.breakOff()
-      worker.after(1) { worker.cancel(fetch) }
-    }
+    if !isStoring { breakOffUnwatched(worker) }
     if bytes > bodyBytesMax && isStoring {
       isStoring = false
       service.fills.end(fill)
       fill.stopKeeping()
-    }
-  }
-
-  override func isBlocked(_ worker: Worker) -> Bool {
-    guard let fetch, fill.isCrowded({ worker.post { $0.resume(fetch) } }) else { return false }
-    lookForSlow(worker)
-    return true
-  }
-
-  private func lookForSlow(_ worker: Worker) {
-    if isLooking || hasEnded { return }
-    isLooking = true
-    worker.after(FillSink.grace) { [self] in
-      isLooking = false
-      if fill.dismissSlowest() { lookForSlow(worker) }
     }
   }
 

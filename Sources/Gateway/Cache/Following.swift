@@ -15,9 +15,11 @@ final class Following: @unchecked Sendable {
   private var hasBegun = false
   private var hasLeft = false
 
-  init(_ fill: Fill, isLeader: Bool, _ request: CacheRequest) {
+  /// - Parameter hasBegun: its client has the head already.
+  init(_ fill: Fill, isLeader: Bool, hasBegun: Bool = false, _ request: CacheRequest) {
     self.fill = fill
     self.isLeader = isLeader
+    self.hasBegun = hasBegun
     self.request = request
     let worker = request.worker
     listener = fill.listen { [weak self] in

@@ -18,11 +18,12 @@ final class OwnerSink: ResponseSink {
   override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
     if isAnswered || !request.reply.isOpen { return .drop }
     isAnswered = true
-    // Not meant, or its head does not fit there as it did here. What comes from the origin says in Cache-Status how it came.
-    if status == 421 || status == 431 || status == 414, !HeadFields(head: head).has("cache-status") {
+    if OwnerSink.isRefusal(head, status) {
+      request.ticket?.end(worker, isShared: true)
       request.askNext()
       return .take
     }
+    request.ticket?.end(worker, isShared: request.isForOthers(HeadFields(head: head), status))
     request.service.metrics.note(.peerAnswered, worker)
     return .graft(request.reply)
   }
@@ -31,6 +32,12 @@ final class OwnerSink: ResponseSink {
     if isAnswered || !request.reply.isOpen { return }
     isAnswered = true
     request.service.metrics.note(.peerFailed, worker)
+    request.ticket?.end(worker, isShared: true)
     request.askNext()
+  }
+
+  /// Not meant, or its head does not fit there as it did here. What comes from the origin says in Cache-Status how it came.
+  static func isRefusal(_ head: UnsafeRawBufferPointer, _ status: Int) -> Bool {
+    (status == 421 || status == 431 || status == 414) && !HeadFields(head: head).has("cache-status")
   }
 }

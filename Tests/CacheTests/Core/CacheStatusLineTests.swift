@@ -31,4 +31,42 @@ import Testing
       #expect(out.count <= CacheStatusLine.bytesMax)
     }
   }
+
+  @Test(
+    "what another node reads of it",
+    arguments: [
+      (["Tidegate; hit; ttl=4; detail=memory"], CacheStatusLine.Outcome.hit, false),
+      (["Tidegate; fwd=uri-miss; fwd-status=200; stored"], .fwd(.uriMiss), true),
+      (["other; hit", "Tidegate; fwd=stale; fwd-status=304"], .fwd(.stale), false),
+      (["Tidegate; detail=only-if-cached"], .none, false),
+      (["tidegate;fwd=vary-miss;stored;collapsed"], .fwd(.varyMiss), true),
+    ])
+  func reading(values: [String], outcome: CacheStatusLine.Outcome, stored: Bool) {
+    let said = CacheStatusLine.read(Fixture.response(values.map { ("Cache-Status", $0) }))
+    #expect(said?.outcome == outcome)
+    #expect(said?.stored == stored)
+  }
+
+  @Test(
+    "what is said in its name, or by nobody, is not believed",
+    arguments: [
+      [], ["other; hit"], ["Tidegate; hit", "Tidegate; fwd=bypass"],
+      ["other; hit, Tidegate; hit", "Tidegate; fwd=method"], ["Tidegatekeeper; hit"],
+    ])
+  func doubtful(values: [String]) {
+    #expect(CacheStatusLine.read(Fixture.response(values.map { ("Cache-Status", $0) })) == nil)
+  }
+
+  @Test func anAnswerForSeveralSaysSoAndLosesItsFraming() {
+    let answer = Fixture.response([
+      ("Content-Length", "3"), ("Age", "7"), ("X-Request-Id", "one"), ("Vary", "A"), ("Cache-Status", "o; hit"),
+      ("Cache-Status", "Tidegate; fwd=uri-miss; stored"),
+    ])
+    let both = "HTTP/1.1 200 Fine\r\nAge: 7\r\nVary: A\r\nCache-Status: o; hit\r\nCache-Status: Tidegate; fwd=uri-miss; stored"
+    #expect(Fixture.text(StoredHead.shared(answer, isCollapsed: false)) == both + "\r\n")
+    #expect(Fixture.text(StoredHead.shared(answer, isCollapsed: true)) == both + "; collapsed\r\n")
+    let collapsed = Fixture.response([("Cache-Status", "Tidegate; fwd=uri-miss; stored; collapsed")])
+    let once = "HTTP/1.1 200 Fine\r\nCache-Status: Tidegate; fwd=uri-miss; stored; collapsed\r\n"
+    #expect(Fixture.text(StoredHead.shared(collapsed, isCollapsed: true)) == once)
+  }
 }
