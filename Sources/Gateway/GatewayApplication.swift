@@ -153,16 +153,17 @@ public final class GatewayApplication: Application, @unchecked Sendable {
   /// Another node asks, for a client of its own.
   @inline(never)
   private func decideForPeer(_ request: RequestView) -> Step {
-    let fields = HeadFields(head: request.wholeHead)
-    guard let cache, let question = PeerQuestion(fields), question.to == cache.placement?.me, request.isPlain else {
-      return .fault(.misdirected)
-    }
+    guard let cache, let line = request.only(PeerQuestion.field), let client = request.only(PeerQuestion.clientField),
+      let question = PeerQuestion(line: Array(line.bytes)[...], client: Array(client.bytes)[...]), question.to == cache.placement?.me,
+      request.isPlain
+    else { return .fault(.misdirected) }
+    let isMessage = request.knownMethod == .other
     // What is stale is so whatever else the asking node serves.
-    if request.method.text == PeerMessage.stale.rawValue {
-      return decideStale(request, cache, question, fields)
+    if isMessage && request.method.text == PeerMessage.stale.rawValue {
+      return decideStale(request, cache, question, HeadFields(head: request.wholeHead))
     }
     if question.definitions != definitions { return .fault(.misdirected) }
-    if let step = decideCopy(request, cache, question, fields) { return step }
+    if isMessage, let step = decideCopy(request, cache, question, HeadFields(head: request.wholeHead)) { return step }
     return decideForClient(request, question)
   }
 

@@ -4,8 +4,10 @@ import Glibc
 
 extension SocketAddress {
   /// Reads `127.0.0.1:80` or `[::1]:80` (`[fe80::1%2]:80` with an interface index or name); names and missing ports give nil.
-  public init?(_ text: String) {
-    let bytes = Array(text.utf8)
+  public init?(_ text: String) { self.init(text: Array(text.utf8)[...]) }
+
+  /// The same, from bytes as they came in.
+  public init?(text bytes: ArraySlice<UInt8>) {
     guard bytes.count <= SocketAddress.textBytesMax, let colon = bytes.lastIndex(of: UInt8(ascii: ":")) else { return nil }
     guard let port = SocketAddress.port(bytes[(colon + 1)...]) else { return nil }
     let host = bytes[..<colon]

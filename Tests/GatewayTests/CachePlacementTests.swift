@@ -49,24 +49,34 @@ import Testing
   @Test func aQuestionIsReadAsItWasWritten() throws {
     for client in ["127.0.0.1:80", "[::1]:65535"] {
       let question = PeerQuestion(to: .max, definitions: 7, client: try #require(SocketAddress(client)), isSecure: true, listenerPort: 8443)
-      let line = String(decoding: question.line.dropLast(2), as: UTF8.self).split(separator: ":", maxSplits: 1)
-      let fields = HeadFields(startLine: "GET / HTTP/1.1", [(String(line[0]), String(line[1].dropFirst()))])
-      #expect(PeerQuestion(fields) == question)
+      #expect(PeerQuestion(HeadFields(head: Array("GET / HTTP/1.1\r\n".utf8) + question.lines)) == question)
     }
   }
 
+  private func read(_ line: String, _ client: String = "127.0.0.1:1") -> PeerQuestion? {
+    PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", [("Tidegate-Peer", line), ("Tidegate-Client", client)]))
+  }
+
   @Test(arguments: [
-    "", "1", "1 ff 1 http 80", "3 ff 1 http 80 127.0.0.1:1", "1 xx 1 http 80 127.0.0.1:1", "1 ff xx http 80 127.0.0.1:1",
-    "1 ff 1 ftp 80 127.0.0.1:1", "1 ff 1 http 65536 127.0.0.1:1", "1 ff 1 http 80 nowhere", "1 ff 1 http 80 127.0.0.1:1 more",
-    "1 1ffffffffffffffff 1 http 80 127.0.0.1:1",
+    "", "1", "1 ff 1 p", "4 ff 1 p 50", "1 xx 1 p 50", "1 ff xx p 50", "1 FF 1 p 50", "1 ff 1 f 50", "1 ff 1 http 50", "1 ff 1 p 10000",
+    "1 ff 1 p 50 more", "1  1 p 50", "1 1ffffffffffffffff 1 p 50", "12 ff 1 p 50",
   ])
-  func whatIsNoQuestionIsRefused(_ text: String) {
-    #expect(PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", [("Tidegate-Peer", text)])) == nil)
+  func whatIsNoQuestionIsRefused(_ line: String) {
+    #expect(read("1 ff 1 s 1f90")?.listenerPort == 8080)
+    #expect(read(line) == nil)
+  }
+
+  @Test(arguments: ["", "nowhere", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:1 more"]) func aClientThatCannotBeReadIsRefused(
+    _ client: String
+  ) {
+    #expect(read("1 ff 1 p 50", client) == nil)
   }
 
   @Test func twoQuestionsAreNone() {
-    let field = ("Tidegate-Peer", "1 ff 1 http 80 127.0.0.1:1")
-    #expect(PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", [field])) != nil)
-    #expect(PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", [field, field])) == nil)
+    let (line, client) = (("Tidegate-Peer", "1 ff 1 p 50"), ("Tidegate-Client", "127.0.0.1:1"))
+    #expect(PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", [line, client])) != nil)
+    for fields in [[line, line, client], [line, client, client], [line], [client]] {
+      #expect(PeerQuestion(HeadFields(startLine: "GET / HTTP/1.1", fields)) == nil)
+    }
   }
 }

@@ -325,18 +325,18 @@ class WhatIsServed(Caching):
         self.answers(self.path, body=b"as ever")
         self.node(0).get(self.path)
         for i in range(len(self.nodes)):
-            for forged in ("1 0 https 443 9.9.9.9:99", "1 ffffffffffffffff http 80 [::1]:1", "2", ""):
-                fields = [("Tidegate-Peer", forged), ("Tidegate-Key", "00")]
+            for forged in ("1 0 0 s 1bb", "1 ffffffffffffffff 0 p 50", "2", ""):
+                fields = [("Tidegate-Peer", forged), ("Tidegate-Client", "1.1.1.1:1"), ("Tidegate-Key", "00")]
                 answer = self.node(i).get(self.path, fields)
                 self.assertEqual((answer.status, answer.body), (200, b"as ever"))
                 self.assertIn("hit", answer.get("cache-status"))
                 self.assertEqual(self.node(i).get(f"{self.path}?{i}{len(forged)}", fields).status, 200)
         self.assertEqual(self.asked(self.path), 1)
-        forged = [("Tidegate-Peer", "1 0 http 80 1.1.1.1:1"), ("Tidegate-Key", "00")]
+        forged = [("Tidegate-Peer", "1 0 0 p 50"), ("Tidegate-Client", "1.1.1.1:1"), ("Tidegate-Key", "00")]
         self.node(0).get("/", forged, method="TIDEGATE-STALE")
         for i, method in enumerate(("POST", "OPTIONS", "HEAD", "GET")):
             self.node(i).get(f"/mixed{self.path}", [*forged, ("Cache-Control", "no-store")], method=method)
-        self.assertEqual({r.get(name) for r in self.upstream.seen for name in ("tidegate-peer", "tidegate-key")}, {None})
+        self.assertEqual({r.get(name) for r in self.upstream.seen for name in ("tidegate-peer", "tidegate-client", "tidegate-key")}, {None})
         self.assertIn("hit", self.node(0).get(self.path).get("cache-status"))
         self.assertEqual({r.get("x-forwarded-for") for r in self.upstream.seen}, {"127.0.0.1"})
 

@@ -81,6 +81,7 @@ import Testing
     ("x-forwarded-for", FieldID.forwardedFor), ("x-forwarded-proto", FieldID.forwardedProto),
     ("x-forwarded-host", FieldID.forwardedHost), ("x-forwarded-port", FieldID.forwardedPort), ("forwarded", FieldID.forwarded),
     ("via", FieldID.via), ("traceparent", FieldID.traceparent), ("tidegate-peer", FieldID.peer), ("tidegate-key", FieldID.peer),
+    ("tidegate-client", FieldID.peer),
     ("x-request-id", FieldID.requestID), ("expect", FieldID.expect),
     ("trailer", FieldID.trailer), ("cookie", FieldID.cookie), ("cache-control", FieldID.caching), ("authorization", FieldID.caching),
     ("if-none-match", FieldID.caching), ("if-modified-since", FieldID.caching), ("if-unmodified-since", FieldID.caching),

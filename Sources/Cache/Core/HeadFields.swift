@@ -49,38 +49,51 @@ public struct HeadFields: Sendable {
     self.bytes = bytes
     var broken = cut
     var lines: [Line] = []
-    var at = HeadFields.lineEnd(bytes, 0)
-    startLineEnd = HeadFields.textEnd(bytes, 0, at)
-    at += 1
-    while at < bytes.count {
-      let feed = HeadFields.lineEnd(bytes, at)
-      let end = HeadFields.textEnd(bytes, at, feed)
-      if at == end { break }
-      if lines.count == HeadFields.fieldsMax {
-        broken = true
-        break
+    lines.reserveCapacity(24)
+    startLineEnd = bytes.withUnsafeBufferPointer { text in
+      var at = HeadFields.lineEnd(text, 0)
+      let end = HeadFields.textEnd(text, 0, at)
+      at += 1
+      while at < text.count {
+        let feed = HeadFields.lineEnd(text, at)
+        let end = HeadFields.textEnd(text, at, feed)
+        if at == end { break }
+        if lines.count == HeadFields.fieldsMax {
+          broken = true
+          break
+        }
+        if let line = HeadFields.line(text, at, end) { lines.append(line) } else { broken = true }
+        at = feed + 1
       }
-      if let line = HeadFields.line(bytes, at, end) { lines.append(line) } else { broken = true }
-      at = feed + 1
+      return end
     }
     self.lines = lines
     isBroken = broken
   }
 
-  private static func lineEnd(_ bytes: [UInt8], _ start: Int) -> Int { bytes[start...].firstIndex(of: 10) ?? bytes.count }
+  private typealias Text = UnsafeBufferPointer<UInt8>
 
-  private static func textEnd(_ bytes: [UInt8], _ start: Int, _ feed: Int) -> Int {
-    feed > start && bytes[feed - 1] == 13 ? feed - 1 : feed
+  // SAFETY: every index is between `start` and `text.count`, as its condition says.
+  private static func lineEnd(_ text: Text, _ start: Int) -> Int {
+    var at = start
+    while at < text.count && text[at] != 10 { at += 1 }
+    return at
   }
 
-  private static func line(_ bytes: [UInt8], _ start: Int, _ end: Int) -> Line? {
+  private static func textEnd(_ text: Text, _ start: Int, _ feed: Int) -> Int {
+    feed > start && text[feed - 1] == 13 ? feed - 1 : feed
+  }
+
+  private static func line(_ text: Text, _ start: Int, _ end: Int) -> Line? {
     var colon = start
-    while colon < end && Octets.isToken(bytes[colon]) { colon += 1 }
-    guard colon > start, colon < end, bytes[colon] == 0x3A else { return nil }
-    let value = Octets.trimmed(bytes[(colon + 1)..<end])
+    while colon < end && Octets.isToken(text[colon]) { colon += 1 }
+    guard colon > start, colon < end, text[colon] == 0x3A else { return nil }
+    var (value, valueEnd) = (colon + 1, end)
+    while value < valueEnd && Octets.isBlank(text[value]) { value += 1 }
+    while valueEnd > value && Octets.isBlank(text[valueEnd - 1]) { valueEnd -= 1 }
     // Written out again, these could be read as a line's end (RFC 9110 §5.5).
-    if value.contains(where: { $0 == 13 || $0 == 0 }) { return nil }
-    return Line(name: Int32(start), nameEnd: Int32(colon), value: Int32(value.startIndex), valueEnd: Int32(value.endIndex))
+    for at in value..<valueEnd where text[at] == 13 || text[at] == 0 { return nil }
+    return Line(name: Int32(start), nameEnd: Int32(colon), value: Int32(value), valueEnd: Int32(valueEnd))
   }
 
   /// The first line without its line end.
@@ -104,16 +117,22 @@ public struct HeadFields: Sendable {
   public func value(_ i: Int) -> ArraySlice<UInt8> { bytes[Int(lines[i].value)..<Int(lines[i].valueEnd)] }
 
   /// - Parameter name: in lower case; names compare without case (RFC 9110 §5.1).
-  public func has(_ name: StaticString) -> Bool { lines.indices.contains { Octets.equals(self.name($0), name) } }
+  public func has(_ name: StaticString) -> Bool { lines.indices.contains { isNamed($0, name) } }
+
+  /// Lengths first: most names differ in them.
+  @inline(__always)
+  private func isNamed(_ i: Int, _ name: StaticString) -> Bool {
+    Int(lines[i].nameEnd &- lines[i].name) == name.utf8CodeUnitCount && Octets.equals(self.name(i), name)
+  }
 
   /// The value of the first line of that name.
   public func first(_ name: StaticString) -> ArraySlice<UInt8>? {
-    lines.indices.first { Octets.equals(self.name($0), name) }.map { value($0) }
+    lines.indices.first { isNamed($0, name) }.map { value($0) }
   }
 
   /// The values of all lines of that name, in their order.
   public func all(_ name: StaticString) -> [ArraySlice<UInt8>] {
-    lines.indices.filter { Octets.equals(self.name($0), name) }.map { value($0) }
+    lines.indices.filter { isNamed($0, name) }.map { value($0) }
   }
 
   /// As above for a name that is known only at run time.

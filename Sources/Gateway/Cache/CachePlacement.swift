@@ -59,15 +59,21 @@ public final class CachePlacement: Sendable {
     // By the URI: whatever stands below it (variants, chosen fields, parts) has the same place.
     let uri = CacheKey.uri(of: key) ?? key[...]
     let hash = uri.withUnsafeBytes { CacheKeyHash($0).high }
-    var first: [(score: Double, member: CacheMember)] = []
-    for member in members {
-      let score = rendezvousScore(key: hash, node: member.node, weight: member.weight)
-      let at = first.firstIndex { $0.score < score } ?? first.count
-      if at < count {
-        first.insert((score, member), at: at)
-        if first.count > count { first.removeLast() }
+    let count = min(count, members.count)
+    // SAFETY: there is room for one more than is kept: `place` is at most `filled`, and that at most `count`.
+    return withUnsafeTemporaryAllocation(of: (score: Double, at: Int).self, capacity: count + 1) { first in
+      var filled = 0
+      for at in members.indices {
+        let score = rendezvousScore(key: hash, node: members[at].node, weight: members[at].weight)
+        var place = filled
+        while place > 0 && first[place - 1].score < score {
+          first[place] = first[place - 1]
+          place -= 1
+        }
+        first[place] = (score, at)
+        filled = min(filled + 1, count)
       }
+      return first[..<filled].map { members[$0.at] }
     }
-    return first.map(\.member)
   }
 }

@@ -29,10 +29,12 @@ extension CacheRequest {
   func isForOthers(_ answer: HeadFields, _ status: Int) -> Bool {
     let said = CacheStatusLine.read(answer)
     if let said, said.outcome == .hit || said.stored { return true }
-    // As at the owner: the next ones ask for themselves at once.
-    if status < 500 { service.fills.noteUnshared(key, until: now + CacheService.unsharedFor) }
+    if status < 500 { noteUnshared() }
     return false
   }
+
+  /// As at the owner: the next ones ask for themselves at once.
+  func noteUnshared() { service.fills.noteUnshared(key, until: now + CacheService.unsharedFor) }
 
   /// Asks by itself, after an answer to others that was not for it.
   func askAgain() {

@@ -20,16 +20,13 @@ extension CacheRequest {
   /// Whether a copy of what is asked for is worth having: it would answer the next requests of this kind at once.
   var isHot: Bool {
     guard plan.isPlain, service.copies.keepsHotCopies else { return false }
-    let hash = key.withUnsafeBytes { service.hash($0).high }
-    return service.part(of: worker).hot.note(hash, now: CacheService.monotonic) && wantsWhatIsShared
+    return service.part(of: worker).hot.note(keyHash, now: CacheService.monotonic) && wantsWhatIsShared
   }
 
   /// Asks a replica beside the owner if that is silent for `patience`: one that is frozen does not break its connections.
   func askReplicaLater(_ sink: OwnerSink) {
     if hasAskedReplica || owners.isEmpty || service.copies.replicaCount == 0 { return }
-    worker.after(CacheRequest.patience) { [self] in
-      if !sink.isAnswered && reply.isOpen { askReplica() }
-    }
+    service.part(of: worker).awaited.add(sink, worker)
   }
 
   /// Asks the first of those that are still to be asked for what it has stored; once for each request.
@@ -52,7 +49,7 @@ extension CacheRequest {
     }
     guard let request = reply.request else { return }
     var question = question(to: replica, request)
-    question.isForStored = true
+    question.kind = .stored
     let sink = ReplicaSink(self, otherwise)
     guard worker.fetch(FetchHead.asking(fields, question), by: service.peers, pinned: endpoint, like: request, sink) != nil else {
       return sink.goOn()

@@ -16,6 +16,8 @@ final class CacheRequest: @unchecked Sendable {
   let worker: Worker
   /// The key of what the request is for, whatever its variant.
   let key: [UInt8]
+  /// Of the key, with a seed that nobody outside knows.
+  private(set) lazy var keyHash = key.withUnsafeBytes { service.hash($0).high }
   let fields: HeadFields
   let directives: RequestDirectives
   let isHead: Bool
@@ -72,7 +74,7 @@ final class CacheRequest: @unchecked Sendable {
 
   func begin() {
     let isBypassed = plan.bypassHeaders.contains { fields.has(named: $0[...]) }
-    if question?.isForStored ?? false { return answerFromStore() }
+    if question?.kind == .stored { return answerFromStore() }
     if directives.noStore || isForTheOrigin || isBypassed { return pass(.bypass) }
     askOwner()
   }
@@ -228,6 +230,10 @@ final class CacheRequest: @unchecked Sendable {
 
   /// The request goes on to the origin as it came, and its response to nobody else.
   func pass(_ reason: CacheStatusLine.Forward) {
+    if question?.kind == .several {
+      reply.add(Array("\(PeerQuestion.aloneField): 1\r\n".utf8))
+      return reply.fail(.misdirected)
+    }
     let line = CacheStatusLine(.fwd(reason))
     service.note(line, worker)
     reply.add(lines(line))

@@ -274,6 +274,10 @@ final class CacheWorker: TurnObserver {
   var hot = HotKeys()
   /// What this worker asks other nodes, and who waits to ask the same.
   var questions = QuestionTable<CacheRequest>()
+  /// Questions that keep others waiting.
+  let tickets = WorkerDelay<QuestionTicket>(QuestionTicket.patience) { $0.release($1, isShared: true) }
+  /// Questions whose answer is due.
+  let awaited = WorkerDelay<any PeerAwaited>(CacheRequest.patience) { question, _ in question.patienceEnds() }
   /// Keys of which a copy is on its way, for a moment's use.
   var borrowing: Set<[UInt8]> = []
   static let borrowingMax = 64

@@ -22,29 +22,40 @@ enum FetchHead {
 
   /// The client's own head, as a question to another node.
   static func asking(_ request: HeadFields, _ question: PeerQuestion) -> [UInt8] {
-    whole(request, also: question.line)
+    whole(request, also: question.lines)
   }
 
   /// The client's own head.
   static func whole(_ request: HeadFields, also lines: [UInt8] = []) -> [UInt8] {
-    var text = Array(request.startLine) + [13, 10]
+    var text: [UInt8] = []
+    text.reserveCapacity(request.bytes.count + lines.count + 2 * request.count + 4)
+    text += request.startLine
+    text += [13, 10]
     for i in 0..<request.count where !isOfPeers(request.name(i)) {
       text += request.name(i)
       text += [0x3a, 0x20]
       text += request.value(i)
       text += [13, 10]
     }
-    return text + lines + [13, 10]
+    text += lines
+    text += [13, 10]
+    return text
   }
+
+  private static let ofPeers = ["tidegate-peer", "tidegate-client"].map { Array($0.utf8) }
 
   private static func isOfPeers(_ name: ArraySlice<UInt8>) -> Bool {
-    name.count == 13 && zip(name, "tidegate-peer".utf8).allSatisfy { $0 | 0x20 == $1 }
+    (name.count == 13 || name.count == 15) && ofPeers.contains { isEqual($0, name) }
   }
 
-  private static let dropped = ["if-none-match", "if-modified-since", "if-range", "range", "tidegate-peer"].map { Array($0.utf8) }
+  private static let dropped = ["if-none-match", "if-modified-since", "if-range", "range"].map { Array($0.utf8) } + ofPeers
 
   private static func isForOneCopy(_ name: ArraySlice<UInt8>) -> Bool {
-    dropped.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == $1 | 0x20 } }
+    dropped.contains { isEqual($0, name) }
+  }
+
+  private static func isEqual(_ lower: [UInt8], _ name: ArraySlice<UInt8>) -> Bool {
+    lower.count == name.count && zip(lower, name).allSatisfy { $0 == $1 | 0x20 }
   }
 }
 

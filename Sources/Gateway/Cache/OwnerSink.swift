@@ -5,7 +5,7 @@ import Proxy
 import Runtime
 
 /// Takes what another node answers.
-final class OwnerSink: ResponseSink {
+final class OwnerSink: ResponseSink, PeerAwaited {
   private let request: CacheRequest
   private(set) var isAnswered = false
   var fetch: Fetch?
@@ -35,6 +35,8 @@ final class OwnerSink: ResponseSink {
     request.ticket?.end(worker, isShared: true)
     request.askNext()
   }
+
+  func patienceEnds() { if !isAnswered && request.reply.isOpen { request.askReplica() } }
 
   /// Not meant, or its head does not fit there as it did here. What comes from the origin says in Cache-Status how it came.
   static func isRefusal(_ head: UnsafeRawBufferPointer, _ status: Int) -> Bool {

@@ -24,7 +24,7 @@ enum PeerMessage: String {
   static let leaseField: StaticString = "tidegate-lease"
 
   func head(_ question: PeerQuestion, key: [UInt8], _ more: [(name: StaticString, value: [UInt8])] = []) -> [UInt8] {
-    var head = Array("\(rawValue) / HTTP/1.1\r\nHost: peer\r\n".utf8) + question.line
+    var head = Array("\(rawValue) / HTTP/1.1\r\nHost: peer\r\n".utf8) + question.lines
     for (name, value) in [(PeerMessage.keyField, PeerMessage.digits(key))] + more {
       head += Array("\(name): ".utf8) + value + [13, 10]
     }

@@ -6,9 +6,16 @@
 struct QuestionTable<Asker> {
   /// What tells questions apart.
   struct Key: Hashable {
-    var key: [UInt8]
+    let key: [UInt8]
     /// Of the definitions by which the key was made.
-    var definitions: UInt64
+    let definitions: UInt64
+    /// Of the key, with a seed that nobody outside knows.
+    let keyHash: UInt64
+
+    func hash(into hasher: inout Hasher) { hasher.combine(keyHash) }
+    static func == (left: Key, right: Key) -> Bool {
+      left.keyHash == right.keyHash && left.definitions == right.definitions && left.key == right.key
+    }
   }
 
   private struct Entry {

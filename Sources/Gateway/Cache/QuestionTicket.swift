@@ -16,14 +16,14 @@ struct QuestionTicket {
   /// - Returns: nil where the request waits.
   static func take(_ request: CacheRequest, definitions: UInt64) -> QuestionTicket? {
     let (service, worker) = (request.service, request.worker)
-    let key = QuestionTable<CacheRequest>.Key(key: request.key, definitions: definitions)
+    let key = QuestionTable<CacheRequest>.Key(key: request.key, definitions: definitions, keyHash: request.keyHash)
     guard let number = service.part(of: worker).questions.enter(key, request) else { return nil }
     let ticket = QuestionTicket(service: service, key: key, number: number)
     ticket.limit(worker)
     return ticket
   }
 
-  private func limit(_ worker: Worker) { worker.after(QuestionTicket.patience) { release(worker, isShared: true) } }
+  private func limit(_ worker: Worker) { service.part(of: worker).tickets.add(self, worker) }
 
   /// The question has an answer, or has failed: those who wait go on, in a turn of their own.
   /// - Parameter isShared: whether their answer may be one for all, as far as this one tells.
@@ -33,7 +33,8 @@ struct QuestionTicket {
     worker.after(1) { release(worker, isShared: isShared) }
   }
 
-  private func release(_ worker: Worker, isShared: Bool) {
+  /// Who waits for it goes on, if it is still the last one.
+  func release(_ worker: Worker, isShared: Bool) {
     guard let next = service.part(of: worker).questions.release(key, number) else { return }
     let ticket = QuestionTicket(service: service, key: key, number: next.number)
     let askers = next.askers.filter(\.reply.isOpen)

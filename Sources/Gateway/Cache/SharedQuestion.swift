@@ -7,7 +7,7 @@ import Runtime
 /// Takes the answer to a question of several.
 ///
 /// SAFETY: used on its worker's thread alone, as its requests are.
-final class SharedQuestion: FillingSink {
+final class SharedQuestion: FillingSink, PeerAwaited {
   private let askers: [CacheRequest]
   private let ticket: QuestionTicket
   private var isAnswered = false
@@ -35,7 +35,8 @@ final class SharedQuestion: FillingSink {
       !(first.owners.count > 1 && part.load.isOver(endpoint, besides: first.owners[1].endpoint))
     else { return askers.forEach { $0.askFirst() } }
     part.load.note(endpoint, now: service.now)
-    let question = first.question(to: owner, exchange)
+    var question = first.question(to: owner, exchange)
+    question.kind = .several
     // Each is counted.
     if askers.filter(\.isHot).count > 0 { service.borrow(first.key, from: owner, question, like: exchange, worker) }
     for asker in askers {
@@ -45,11 +46,10 @@ final class SharedQuestion: FillingSink {
     let head = FetchHead.asking(first.fields, question)
     fetch = worker.fetch(head, by: service.peers, pinned: endpoint, like: exchange, self)
     if fetch == nil { return askers.forEach { $0.pass($0.reason) } }
-    if isAnswered || service.copies.replicaCount == 0 { return }
-    worker.after(CacheRequest.patience) { [self] in
-      if !isAnswered { for asker in open { asker.askReplica() } }
-    }
+    if !isAnswered && service.copies.replicaCount > 0 { part.awaited.add(self, worker) }
   }
+
+  func patienceEnds() { if !isAnswered { for asker in open { asker.askReplica() } } }
 
   override func head(_ head: UnsafeRawBufferPointer, status: Int, hasBody: Bool, _ worker: Worker) -> Choice {
     isAnswered = true
@@ -57,6 +57,12 @@ final class SharedQuestion: FillingSink {
     let open = open
     if open.isEmpty {
       ticket.end(worker, isShared: true)
+      return .drop
+    }
+    if answer.has(PeerQuestion.aloneField) {
+      first.noteUnshared()
+      ticket.end(worker, isShared: false)
+      later(open, worker) { $0.askAgain() }
       return .drop
     }
     if OwnerSink.isRefusal(head, status) {

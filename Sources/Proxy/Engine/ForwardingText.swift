@@ -115,8 +115,8 @@ extension Worker {
   private func putHop(_ x: ExchangeRef, _ p: Bytes, _ out: Bytes, _ at: Int, trusted: Bool) -> Int {
     let head = request
     if x.pointee.pool!.pointee.options.isOfPeers {
-      let o = putTrace(x, p, out, at)
-      return put(out, putRequestID(x, out, put(out, o, "X-Request-Id: ")), "\r\n")
+      // A trace that began here has the request's id, which the other node takes over: it says so to the origin.
+      return put(out, putRequestID(x, out, put(out, at, "X-Request-Id: ")), "\r\n")
     }
     let c = x.pointee.downstream!
     let secure = c.pointee.tls != nil || c.pointee.isSecure
@@ -291,6 +291,16 @@ extension Worker {
     else { return false }
     x.pointee.trace = (a, b)
     return true
+  }
+
+  /// The request's id as the node has it at which its client came in; nil where there is none that could be one.
+  @inline(never)
+  func askedID(_ p: Bytes) -> (UInt64, UInt64)? {
+    let k = request.pointee.index(of: FieldID.requestID)
+    guard k >= 0, request.pointee.fields[k].valueCount == 32 else { return nil }
+    let v = p + Int(request.pointee.fields[k].value)
+    guard let a = hexValue(v), let b = hexValue(v + 16) else { return nil }
+    return (a, b)
   }
 
   /// Walks `X-Forwarded-For` from its right end: the first address that is neither trusted nor within the configured number of hops.

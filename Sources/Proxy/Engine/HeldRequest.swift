@@ -47,6 +47,19 @@ extension RequestView {
   /// The head as the client sent it, as HTTP/1 text with its blank line.
   public var wholeHead: UnsafeRawBufferPointer { exchange.wholeHead }
 
+  /// The value of the one field of a name; nil where there is none, or where there are several.
+  /// - Parameter name: in lower case.
+  public func only(_ name: StaticString) -> ByteView? {
+    var found: ByteView?
+    for k in 0..<head.pointee.count {
+      let f = head.pointee.fields[k]
+      guard equalsIgnoringCase(base + Int(f.name), Int(f.nameCount), name) else { continue }
+      if found != nil { return nil }
+      found = ByteView(base + Int(f.value), Int(f.valueCount))
+    }
+    return found
+  }
+
   /// Adds field lines, each with its line end, to whatever answers the request.
   public func add(_ lines: UnsafeRawBufferPointer) { worker.add(lines, to: exchange) }
 }

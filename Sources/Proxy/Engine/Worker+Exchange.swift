@@ -29,7 +29,7 @@ extension Worker {
     x.pointee.downstreamProgress = now
     x.pointee.bytesReceived = k
     if isInner { return x }
-    x.pointee.requestID = (random.next(), random.next())
+    x.pointee.requestID = (c.pointee.isPeerLink ? askedID(p) : nil) ?? (random.next(), random.next())
     x.pointee.trace = x.pointee.requestID
     x.pointee.snapshot = live
     if c.pointee.peerIsTrusted || forwarding.hops > 0 { x.pointee.client = resolveClient(c, p) }

@@ -106,8 +106,19 @@ enum HTTP2Callbacks {
 enum HTTP2Fields {
   @inline(__always)
   static func field(_ name: UnsafePointer<UInt8>, _ n: Int, _ value: UnsafePointer<UInt8>, _ v: Int) -> nghttp2_nv {
-    let flags = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)  // libnghttp2 copies both
-    return nghttp2_nv(name: Bytes(mutating: name), value: Bytes(mutating: value), namelen: n, valuelen: v, flags: flags)
+    let flags = isOfOneMessage(name, n) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE  // libnghttp2 copies both
+    return nghttp2_nv(name: Bytes(mutating: name), value: Bytes(mutating: value), namelen: n, valuelen: v, flags: UInt8(flags.rawValue))
+  }
+
+  /// Fields whose value never comes again: in the table of HPACK they would only drive out others (RFC 7541 §7.1.3 allows it to be left).
+  @inline(__always)
+  private static func isOfOneMessage(_ name: UnsafePointer<UInt8>, _ n: Int) -> Bool {
+    switch n {
+    case 11: equalsIgnoringCase(name, n, "traceparent")
+    case 12: equalsIgnoringCase(name, n, "x-request-id")
+    case 15: equalsIgnoringCase(name, n, "tidegate-client")
+    default: false
+    }
   }
 
   @inline(__always)

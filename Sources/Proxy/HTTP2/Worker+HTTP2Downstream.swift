@@ -220,8 +220,9 @@ extension Worker {
     }
     if interim { return n }
     if !x.pointee.added.isEmpty { n = putAdded(x, n) }
-    // Between nodes it is not said: to clients they are one gateway, and the one that they came to speaks for it.
-    if forwarding.responseViaCount > 0 && !x.isOfPeer {
+    // Between nodes nothing of this is said: to clients they are one gateway, and the one that they came to speaks for it.
+    if x.isOfPeer { return n }
+    if forwarding.responseViaCount > 0 {
       // "Via: 1.1 name\r\n": the value without its name and line end.
       fieldList[n] = HTTP2Fields.field("via", forwarding.responseVia + 5, forwarding.responseViaCount &- 7)
       n &+= 1

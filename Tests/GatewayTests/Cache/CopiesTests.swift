@@ -109,7 +109,7 @@ import Testing
 
   @Test func aQuestionForWhatIsStoredIsReadAsItWasWritten() {
     var question = PeerQuestion(to: 1, definitions: 2, client: SocketAddress(ipv4: 0x7f00_0001, port: 1), isSecure: true, listenerPort: 3)
-    question.isForStored = true
+    question.kind = .stored
     #expect(PeerQuestion(HeadFields(head: PeerMessage.copy.head(question, key: [1]))) == question)
   }
 }

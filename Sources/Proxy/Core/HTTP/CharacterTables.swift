@@ -136,7 +136,12 @@ private func longFieldID(_ p: UnsafePointer<UInt8>, _ n: Int) -> UInt8 {
   case eight("if-modif"): return equalsIgnoringCase(p + 8, n &- 8, "ied-since") ? FieldID.caching : 0
   case eight("if-unmod"): return equalsIgnoringCase(p + 8, n &- 8, "ified-since") ? FieldID.caching : 0
   case eight("tidegate"):
-    return n == 13 && last == eight("ate-peer") || n == 12 && last == eight("gate-key") ? FieldID.peer : 0
+    switch n {
+    case 12: return last == eight("gate-key") ? FieldID.peer : 0
+    case 13: return last == eight("ate-peer") ? FieldID.peer : 0
+    case 15: return last == eight("e-client") ? FieldID.peer : 0
+    default: return 0
+    }
   case eight("transfer"): return equalsIgnoringCase(p + 8, n &- 8, "-encoding") ? FieldID.transferEncoding : 0
   case eight("x-forwar"):
     switch n {

@@ -33,7 +33,7 @@ public enum FieldID {
   /// Any field of a request by which a cache may have to answer otherwise: Cache-Control, Pragma, Authorization, Range and the
   /// preconditions (RFC 9110 §13.1).
   public static let caching: UInt8 = 22
-  /// `Tidegate-Peer` and `Tidegate-Key`: between nodes only.
+  /// `Tidegate-Peer`, `Tidegate-Client` and `Tidegate-Key`: between nodes only.
   public static let peer: UInt8 = 23
 
   @inline(__always) static func bit(_ id: UInt8) -> UInt32 { 1 << UInt32(id) }
