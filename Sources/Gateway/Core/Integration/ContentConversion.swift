@@ -79,7 +79,12 @@ public enum ContentConversion: Equatable, Sendable {
 
 /// Bytes read as UTF-8 (RFC 3629).
 enum UTF8Repair {
-  static func isValid(_ bytes: ArraySlice<UInt8>) -> Bool { bytes.withUnsafeBytes { String(validating: $0, as: UTF8.self) != nil } }
+  static func isValid(_ bytes: ArraySlice<UInt8>) -> Bool {
+    do {
+      _ = try UTF8Span(validating: bytes.span)
+      return true
+    } catch { return false }
+  }
 
   /// The same bytes, or, where some are no UTF-8, with U+FFFD for each longest run that begins like a character and is none.
   static func repaired(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
