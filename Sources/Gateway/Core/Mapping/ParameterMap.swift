@@ -112,6 +112,9 @@ public struct ParameterMap: Sendable {
       if location == .header && !FieldName.isToken(name) {
         throw SourceRefusal("\"\(String(decoding: name, as: UTF8.self))\" is no field name (RFC 9110 section 5.6.2)")
       }
+      if side == .gatewayResponse && FieldName.isOfConnection(name) {
+        throw SourceRefusal("the field belongs to the connection; the gateway writes it itself")
+      }
       return (location, name)
     }
     throw SourceRefusal("it names nothing that can be set; write \(locations.map { prefix + $0.0 + "NAME" }.joined(separator: ", "))")
@@ -159,4 +162,10 @@ enum FieldName {
         }
       }
   }
+
+  /// Fields about the connection and the framing of a message (RFC 9110 section 7.6.1, RFC 9112 section 6).
+  static func isOfConnection(_ name: ArraySlice<UInt8>) -> Bool { ofConnection[name] != nil }
+
+  private static let ofConnection = ByteTable<Bool>(
+    ["Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"].map { ($0, true) })
 }
