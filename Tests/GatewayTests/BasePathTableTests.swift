@@ -32,7 +32,8 @@ extension BasePathTable {
 
   @Test(arguments: paths)
   func theLongestMappingWins(_ path: String, _ payload: Int32, _ rest: String) throws {
-    let found = try #require(try BasePathTable(Self.mappings).select(path))
+    let table = try BasePathTable(Self.mappings)
+    let found = try #require(table.select(path))
     #expect(found == (payload, rest))
   }
 
@@ -57,7 +58,8 @@ extension BasePathTable {
     let rows = try AWSVectors.cases("04_routing_and_not_found").filter { $0["expected"]?["selectedApi"] != nil }
     try #require(!rows.isEmpty)
     for row in rows {
-      let found = try #require(table.select(try #require(row["request"]?["path"]?.stringValue)))
+      let path = try #require(row["request"]?["path"]?.stringValue)
+      let found = try #require(table.select(path))
       #expect(mappings[Int(found.0)].1 == row["expected"]?["selectedApi"]?.stringValue, "\(row.id)")
     }
   }

@@ -98,6 +98,23 @@ struct MappingVectorTests {
     }
   }
 
+  /// What the echo of file 08 saw, of the fields that the gateway chooses.
+  @Test func backendsGetTheFieldsThatTheEchoSaw() throws {
+    let rows = try AWSVectors.cases("08_http_integration_and_import").filter { $0["expected"]?["backendSaw"]?["headers"] != nil }
+    try #require(!rows.isEmpty)
+    for row in rows {
+      let kind = try #require(row["integration"]?["type"]?.stringValue.flatMap(IntegrationKind.init))
+      let client = (row["request"]?["headers"]?.texts ?? []).map { MessageField($0.0, $0.1) }
+      let gateway = GatewayIdentity(apiID: Array("<rest_api_id:1>".utf8)[...], traceID: Array("trace".utf8)[...])
+      let sent = BackendFields.request(kind, client: client, mapped: [], hasBody: true, gateway)
+      for name in ["accept", "content-type", "user-agent", "x-amzn-apigateway-api-id"] {
+        let expected = row["expected"]?["backendSaw"]?["headers"]?[name]?.stringValue
+        let value = sent.last { $0.isNamed(Array(name.utf8)[...]) }.map { String(decoding: $0.value, as: UTF8.self) }
+        #expect(expected == nil || value == expected, "\(row.id) \(name)")
+      }
+    }
+  }
+
   /// The echo shows in its body what a template could see.
   private func checkIngress(_ row: JSONValue, _ expected: JSONValue, _ client: [MessageField]) throws {
     for (name, value) in expected["body"]?.objectValue?.map({ ($0.name, $0.value.stringValue) }) ?? [] where name != "Via" {

@@ -72,7 +72,7 @@ public struct SubstitutionTemplate: Sendable {
       case .text(let bytes): text += bytes
       case .context(let variable): text += scope.context(variable) ?? []
       case .stageVariable(let name): text += scope.stageVariable(name) ?? []
-      case .parameter(let source): text += FieldText.joined(source.values(scope, SelectedBody()))
+      case .parameter(let source): text += source.value(scope, SelectedBody()) ?? []
       }
     }
     return text

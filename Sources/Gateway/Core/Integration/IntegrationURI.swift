@@ -92,23 +92,3 @@ public struct IntegrationURI: Sendable {
     return uri
   }
 }
-
-/// Percent-encoding of what cannot stand in a part of a URI (RFC 3986 section 2.1).
-enum PercentEncoding {
-  private static let digits = Array("0123456789ABCDEF".utf8)
-
-  static func append(_ byte: UInt8, to text: inout [UInt8], isSafe: Bool) {
-    if isSafe {
-      text.append(byte)
-    } else {
-      text.append(UInt8(ascii: "%"))
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 0x0F)])
-    }
-  }
-
-  /// Whether a byte of a value that may be encoded already can stay: visible ASCII but "#", and in a path "?".
-  static func isSafe(_ byte: UInt8, isInPath: Bool) -> Bool {
-    byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "#") && (!isInPath || byte != UInt8(ascii: "?"))
-  }
-}

@@ -12,7 +12,7 @@ public protocol PatternMatcher: Sendable {
 public struct ResponseSelector: Sendable {
   private let patterns: [(index: Int, pattern: any PatternMatcher)]
   private let otherwise: Int?
-  /// The choice for statuses 100 to 999, made in advance, so that no request of an HTTP integration runs an expression; -1 for none.
+  /// The choice for statuses 100 to 599, made in advance, so that no request of an HTTP integration runs an expression; -1 for none.
   private let byStatus: [Int32]
 
   /// - Parameters:
@@ -24,13 +24,15 @@ public struct ResponseSelector: Sendable {
     var compiled: [(index: Int, pattern: any PatternMatcher)] = []
     for (index, pattern) in patterns.enumerated() {
       guard let pattern, !pattern.isEmpty else { continue }
-      compiled.append((index, try compile(pattern)))
+      // A status written out, as most patterns are, needs no expression.
+      let isLiteral = pattern.utf8.allSatisfy { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+      compiled.append((index, isLiteral ? LiteralPattern(text: Array(pattern.utf8)) : try compile(pattern)))
     }
     self.patterns = compiled
     otherwise = patterns.firstIndex { $0?.isEmpty ?? true }
     let selected = ResponseSelector.first(compiled)
     let fallback = otherwise.map { Int32($0) } ?? -1
-    byStatus = (100...999).map { selected(Array(String($0).utf8)[...]).map { Int32($0) } ?? fallback }
+    byStatus = (100...599).map { selected(Array(String($0).utf8)[...]).map { Int32($0) } ?? fallback }
   }
 
   private static func first(_ patterns: [(index: Int, pattern: any PatternMatcher)]) -> (ArraySlice<UInt8>) -> Int? {
@@ -39,7 +41,7 @@ public struct ResponseSelector: Sendable {
 
   /// The response for a backend's status, or for the one that a MOCK's template gives, which may be any integer.
   public func select(status: Int) -> Int? {
-    if status >= 100 && status <= 999 {
+    if status >= 100 && status <= 599 {
       let index = byStatus[status - 100]
       return index < 0 ? nil : Int(index)
     }
@@ -53,4 +55,10 @@ public struct ResponseSelector: Sendable {
   public func selectForSuccess() -> Int? { otherwise ?? select(status: 200) }
 
   private func select(message: ArraySlice<UInt8>) -> Int? { ResponseSelector.first(patterns)(message) ?? otherwise }
+}
+
+private struct LiteralPattern: PatternMatcher {
+  let text: [UInt8]
+
+  func matchesWhole(_ text: ArraySlice<UInt8>) -> Bool { text.elementsEqual(self.text) }
 }

@@ -134,7 +134,7 @@ public struct ParameterMap: Sendable {
     let body = if let selector { try SelectedBody(scope.body, selector) } else { SelectedBody() }
     var left = valueBytesMax
     for entry in entries {
-      for value in entry.source.values(scope, body) {
+      try entry.source.forEachValue(scope, body) { value throws(MappingFailure) in
         if entry.isRefused { throw .refusedHeader(String(decoding: entry.name, as: UTF8.self)) }
         left -= value.count
         if left < 0 { throw .tooLong }

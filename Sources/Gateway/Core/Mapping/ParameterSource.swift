@@ -28,7 +28,7 @@ enum ParameterSource: Sendable {
   case bodyPath(Int)
   case context(ContextVariable)
   case stageVariable(String)
-  case constant([UInt8])
+  case constant(ArraySlice<UInt8>)
 
   /// - Parameters:
   ///   - paths: takes the JSON path of a body's part.
@@ -37,7 +37,7 @@ enum ParameterSource: Sendable {
   init(_ text: String, _ side: ParameterSide, paths: inout [String]) throws(SourceRefusal) {
     let bytes = Array(text.utf8)
     if bytes.count >= 2, bytes.first == UInt8(ascii: "'"), bytes.last == UInt8(ascii: "'") {
-      self = .constant(FieldText.safe(bytes[1..<(bytes.count - 1)]))
+      self = .constant(FieldText.safe(bytes[1..<(bytes.count - 1)])[...])
     } else if let name = text.dropping("context.") {
       guard let variable = ContextVariable(name) else { throw SourceRefusal("the context has no variable \"\(name)\"") }
       self = .context(variable)
@@ -82,27 +82,35 @@ enum ParameterSource: Sendable {
     }
   }
 
-  /// The values for a message: none where it lacks the source, several only of a multi-value query parameter. Of several values of one
-  /// name the last counts; those of a multi-value header are joined by commas.
-  func values(_ scope: some MappingScope, _ body: SelectedBody) -> [ArraySlice<UInt8>] {
+  /// The value for a message; nil where it lacks the source. Of several values of one name the last counts; those of a multi-value header
+  /// are joined by commas, and of a multi-value query parameter this is the last.
+  func value(_ scope: some MappingScope, _ body: SelectedBody) -> ArraySlice<UInt8>? {
     switch self {
     case .header(let name, let all, let ignoresCase):
-      let found = scope.fields.filter { ignoresCase ? $0.isNamed(name[...]) : $0.name.elementsEqual(name) }.map(\.value)
-      if !all || found.count < 2 { return found.suffix(1) }
-      return [FieldText.joined(found)]
-    case .query(let name, let all):
-      let found = scope.query.filter { $0.name.elementsEqual(name) }.map(\.value)
-      return all ? found : found.suffix(1)
-    case .path(let name): return ParameterSource.list(scope.pathParameters.last { $0.name.elementsEqual(name) }?.value)
-    case .body: return [body.text]
-    case .bodyPath(let index): return ParameterSource.list(body.values.indices.contains(index) ? body.values[index] : nil)
-    case .context(let variable): return ParameterSource.list(scope.context(variable))
-    case .stageVariable(let name): return ParameterSource.list(scope.stageVariable(name))
-    case .constant(let bytes): return [bytes[...]]
+      func isIt(_ field: MessageField) -> Bool { ignoresCase ? field.isNamed(name[...]) : field.name.elementsEqual(name) }
+      guard let last = scope.fields.lastIndex(where: isIt) else { return nil }
+      if !all || scope.fields.firstIndex(where: isIt) == last { return scope.fields[last].value }
+      return FieldText.joined(scope.fields.filter(isIt).map(\.value))
+    case .query(let name, _): return scope.query.last { $0.name.elementsEqual(name) }?.value
+    case .path(let name): return scope.pathParameters.last { $0.name.elementsEqual(name) }?.value
+    case .body: return body.text
+    case .bodyPath(let index): return body.values.indices.contains(index) ? body.values[index] : nil
+    case .context(let variable): return scope.context(variable)
+    case .stageVariable(let name): return scope.stageVariable(name)
+    case .constant(let bytes): return bytes
     }
   }
 
-  private static func list(_ value: ArraySlice<UInt8>?) -> [ArraySlice<UInt8>] { value.map { [$0] } ?? [] }
+  /// Calls `use` with each value: several only of a multi-value query parameter.
+  func forEachValue(
+    _ scope: some MappingScope, _ selected: SelectedBody, _ use: (ArraySlice<UInt8>) throws(MappingFailure) -> Void
+  ) throws(MappingFailure) {
+    if case .query(let name, true) = self {
+      for parameter in scope.query where parameter.name.elementsEqual(name) { try use(parameter.value) }
+    } else if let value = value(scope, selected) {
+      try use(value)
+    }
+  }
 }
 
 /// Why a source was refused, in a sentence.
