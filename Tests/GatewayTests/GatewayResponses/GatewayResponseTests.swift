@@ -136,12 +136,13 @@ import Testing
         GatewayResponseDefinition(.throttled),
         GatewayResponseDefinition(.unauthorized, parameters: [("gatewayresponse.header.Content-Length", "'1'"), ("header.A", "'a'")]),
         GatewayResponseDefinition(.wafFiltered, parameters: [("gatewayresponse.header.A", "method.request.body.a")]),
+        GatewayResponseDefinition(.expiredToken, templates: [("text/plain\r\nA: b", "")]),
       ])
     }
     #expect(
       error?.faults.map(\.key) == [
         "THROTTLED", "THROTTLED", "UNAUTHORIZED gatewayresponse.header.Content-Length", "UNAUTHORIZED header.A",
-        "WAF_FILTERED gatewayresponse.header.A",
+        "WAF_FILTERED gatewayresponse.header.A", "EXPIRED_TOKEN text/plain\r\nA: b",
       ])
   }
 

@@ -81,6 +81,12 @@ public struct GatewayResponses: Sendable {
 
   private static func compile(_ response: GatewayResponseDefinition, _ limits: MappingLimits) throws(MappingFaults) -> Response {
     let templates = response.templates.isEmpty ? standard : response.templates
+    for template in templates {
+      let text = Array(template.mediaType.utf8)[...]
+      if MediaType(header: text).type == nil || !FieldText.isSafe(text) {
+        throw MappingFaults(faults: [MappingFault(key: template.mediaType, message: "a template stands under a media type")])
+      }
+    }
     return Response(
       status: response.status,
       parameters: try ParameterMap(response.parameters, .gatewayResponse, selectors: NoSelectors(), limits: limits),

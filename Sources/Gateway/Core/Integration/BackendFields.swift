@@ -13,6 +13,7 @@ public struct GatewayIdentity: Sendable {
   }
 }
 
+/// The fields of a request to an HTTP backend.
 public enum BackendFields {
   private static let accept = MessageField("Accept", "application/json")
   private static let contentType = Array("Content-Type".utf8)[...]

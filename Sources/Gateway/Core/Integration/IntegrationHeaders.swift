@@ -26,6 +26,7 @@ struct HeaderRules: OptionSet, Sendable {
   static let remappedByHTTPProxy = HeaderRules(rawValue: 1 << 9)
 }
 
+/// The rules of all field names that have some.
 public enum IntegrationHeaders {
   static let remappedPrefix = Array("x-amzn-Remapped-".utf8)
 

@@ -10,10 +10,19 @@ public struct MappedParameters: Equatable, Sendable {
   public init() {}
 
   /// What a template overrides goes for what was mapped (API Gateway developer guide, "Override your API's request and response parameters
-  /// and status codes"); header names are one in any case.
-  public mutating func override(header name: ArraySlice<UInt8>, with value: ArraySlice<UInt8>) {
+  /// and status codes"); header names are one in any case, and several values are joined by commas.
+  ///
+  /// - Parameter side: of the message that the template makes.
+  /// - Throws: `refusedHeader` for a header that no mapping of that side may set, or that is no field name: templates may take names from
+  ///   clients.
+  public mutating func override(
+    header name: ArraySlice<UInt8>, with values: [ArraySlice<UInt8>], _ side: ParameterSide
+  ) throws(MappingFailure) {
+    if !FieldName.isToken(name) || ParameterMap.isRefused(.header, name, side) {
+      throw .refusedHeader(String(decoding: name, as: UTF8.self))
+    }
     headers.removeAll { $0.isNamed(name) }
-    headers.append(MessageField(name: name, value: FieldText.safe(value)[...]))
+    if !values.isEmpty { headers.append(MessageField(name: name, value: FieldText.safe(FieldText.joined(values))[...])) }
   }
 
   public mutating func override(query name: ArraySlice<UInt8>, with values: [ArraySlice<UInt8>]) {
@@ -29,7 +38,7 @@ public struct MappedParameters: Equatable, Sendable {
 
 /// A REST API's mapping.
 public struct ParameterMap: Sendable {
-  private enum Location: Sendable {
+  fileprivate enum Location: Sendable {
     case header
     case query
     case path
@@ -120,7 +129,7 @@ public struct ParameterMap: Sendable {
     throw SourceRefusal("it names nothing that can be set; write \(locations.map { prefix + $0.0 + "NAME" }.joined(separator: ", "))")
   }
 
-  private static func isRefused(_ location: Location, _ name: ArraySlice<UInt8>, _ side: ParameterSide) -> Bool {
+  fileprivate static func isRefused(_ location: Location, _ name: ArraySlice<UInt8>, _ side: ParameterSide) -> Bool {
     switch (side, location) {
     case (.integrationRequest(let kind), .header): IntegrationHeaders.isRefusedTarget(name, kind)
     case (.integrationRequest, .query), (.integrationRequest, .path), (.methodResponse, _), (.gatewayResponse, _): false

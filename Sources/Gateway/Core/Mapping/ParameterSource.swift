@@ -172,6 +172,8 @@ extension String {
 enum KnownHeaders {
   private static let table = ByteTable<Bool>(
     [
+      "Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin",
+      "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Access-Control-Request-Headers", "Access-Control-Request-Method",
       "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Accept-Ranges", "Age", "Allow", "Authorization",
       "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Location", "Content-MD5", "Content-Range",
       "Content-Type", "Cookie", "Date", "ETag", "Expires", "Forwarded", "From", "Host", "If-Match", "If-Modified-Since",
