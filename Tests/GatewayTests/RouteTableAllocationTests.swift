@@ -18,6 +18,7 @@ import Testing
       let routes = ["GET /pets/{id}", "GET /pets/dog/{id}", "ANY /files/{rest+}", "$default"]
       let keys = routes.compactMap { try? RouteKey($0) }
       let table = try RouteTable.compile(keys.enumerated().map { ($1, Int32($0)) })
+      let resources = try RouteTable.compile(keys.dropLast().enumerated().map { ($1, Int32($0)) }, rules: .rest)
       let hosts = try HostTable.compile([(HostPattern("*.example.com"), 1), (HostPattern("api.example.com"), 2)])
       let requests = HeapProbe.copy("/pets/1\n/pets/dog/2\n/files/a/b\n/%70ets/1\n/none\n\n")
       let captures = UnsafeMutablePointer<PathCapture>.allocate(capacity: table.capturesMax)
@@ -25,9 +26,12 @@ import Testing
       let host = HeapProbe.copy("API.Example.com:80\n")
       // Once with a heap, so that what the Swift runtime builds on first use is there.
       let expected = HeapProbe.run(table, hosts, method, requests, host, captures, rounds: 1)
+      let expectedOfResources = HeapProbe.run(resources, hosts, method, requests, host, captures, rounds: 1)
       HeapProbe.exhaust()
       let total = HeapProbe.run(table, hosts, method, requests, host, captures, rounds: 20_000)
-      _exit(total == expected &* 20_000 && expected == 12 ? 0 : 1)
+      let totalOfResources = HeapProbe.run(resources, hosts, method, requests, host, captures, rounds: 20_000)
+      let isRight = total == expected &* 20_000 && expected == 12
+      _exit(isRight && totalOfResources == expectedOfResources &* 20_000 && expectedOfResources == 9 ? 0 : 1)
     }
   }
 

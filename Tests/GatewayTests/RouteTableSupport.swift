@@ -14,8 +14,8 @@ struct Selected: Equatable, CustomStringConvertible {
 }
 
 extension RouteTable {
-  static func compile(keys: [String]) throws -> RouteTable {
-    try compile(keys.enumerated().map { (try RouteKey($1), Int32($0)) })
+  static func compile(keys: [String], rules: RouteRules = .http) throws -> RouteTable {
+    try compile(keys.enumerated().map { (try RouteKey($1), Int32($0)) }, rules: rules)
   }
 
   /// Matches Strings; captures come back as "name=value", still encoded.
@@ -75,7 +75,7 @@ struct NaiveRouteTable {
     for (segment, part) in zip(named, parts) {
       switch segment {
       case .literal(let text):
-        if decode(part) != Array(text.utf8) { return nil }
+        if Self.decode(part) != Array(text.utf8) { return nil }
         rank.append(0)
       case .parameter(let name):
         if part.isEmpty { return nil }
@@ -90,7 +90,7 @@ struct NaiveRouteTable {
     return (rank, captures)
   }
 
-  private func decode(_ part: String) -> [UInt8] {
+  static func decode(_ part: String) -> [UInt8] {
     var bytes: [UInt8] = []
     var rest = Array(part.utf8)[...]
     while let byte = rest.popFirst() {
@@ -103,6 +103,49 @@ struct NaiveRouteTable {
       }
     }
     return bytes
+  }
+}
+
+/// As NaiveRouteTable, by the rules in RouteTable+Resources.swift.
+struct NaiveResourceTable {
+  let keys: [RouteKey]
+
+  func select(_ method: String, _ path: String) -> Selected {
+    guard path.hasPrefix("/") else { return .none }
+    var rest = path.drop { $0 == "/" }
+    while rest.hasSuffix("/") { rest.removeLast() }
+    let parts = rest.isEmpty ? [] : rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    var best: (rank: [Int], selected: Selected)?
+    for (index, key) in keys.enumerated() {
+      guard key.method == .any || key.method.text == method, let (rank, captures) = match(key, parts) else { continue }
+      let whole = rank + [key.method == .any ? 1 : 0]
+      if best == nil || whole.lexicographicallyPrecedes(best!.rank) {
+        best = (whole, Selected(key: key.text, payload: Int32(index), captures: captures))
+      }
+    }
+    return best?.selected ?? .none
+  }
+
+  /// At each level 0 for a literal, 1 for a parameter, 2 for a greedy one; and the captures.
+  private func match(_ key: RouteKey, _ parts: [String]) -> (rank: [Int], captures: [String])? {
+    if key.isGreedy ? parts.count < key.segments.count : parts.count != key.segments.count { return nil }
+    var rank: [Int] = []
+    var captures: [String] = []
+    for (level, segment) in key.segments.enumerated() {
+      switch segment {
+      case .literal(let text):
+        if NaiveRouteTable.decode(parts[level]) != Array(text.utf8) { return nil }
+        rank.append(0)
+      case .parameter(let name):
+        if parts[level].isEmpty { return nil }
+        rank.append(1)
+        captures.append("\(name)=\(parts[level])")
+      case .greedy(let name):
+        rank.append(2)
+        captures.append("\(name)=\(parts[level...].joined(separator: "/"))")
+      }
+    }
+    return (rank, captures)
   }
 }
 

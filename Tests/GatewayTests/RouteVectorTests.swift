@@ -1,4 +1,4 @@
-// The HTTP API cases of the shared vectors (vectors/aws/04_routing_and_not_found.json: the developer guide's own table). They are
+// The route cases of the shared vectors (vectors/aws/04_routing_and_not_found.json). They are
 // read from ../shared/vectors beside the repository, or from TIDEGATE_VECTORS; where they are absent these tests say so and skip.
 
 import Foundation
@@ -8,8 +8,21 @@ import Testing
 
 struct RouteVectors: Decodable {
   struct Definition: Decodable {
+    /// Of a REST API's document: by path, by method.
+    let paths: [String: [String: Anything]]?
     let protocolType: String?
     let routes: [String]?
+
+    var restKeys: [String] {
+      (paths ?? [:]).flatMap { path, methods in
+        methods.keys.map { ($0 == "x-amazon-apigateway-any-method" ? "ANY" : $0.uppercased()) + " " + path }
+      }.sorted()
+    }
+  }
+
+  /// What the document says below a method, which routing does not ask.
+  struct Anything: Decodable {
+    init(from decoder: any Decoder) {}
   }
 
   struct Case: Decodable {
@@ -21,6 +34,7 @@ struct RouteVectors: Decodable {
     struct Expected: Decodable {
       let routeKey: String?
       let status: Int?
+      let bodyJsonContains: [String: String]?
     }
 
     let id: String
@@ -63,6 +77,28 @@ struct RouteVectorTests {
         #expect(selected == .none, "\(row.id)")
       } else {
         #expect(selected.key == row.expected.routeKey, "\(row.id)")
+      }
+    }
+  }
+
+  /// Which of the mock's resources answered, its message tells.
+  @Test func theRecordedRESTCasesHold() throws {
+    let answers = [
+      "OPTIONS request": "OPTIONS /{proxy+}", "ANY request": "ANY /test/any", "part1": "GET /part1",
+      "hardcoded-value": "GET /part1/hardcoded-value", "proxy": "GET /{param+}", "POST request": "POST /test",
+    ]
+    let vectors = try JSONDecoder().decode(RouteVectors.self, from: Data(contentsOf: RouteVectors.file))
+    let cases = vectors.cases.filter { $0.api == "REST" }
+    try #require(!cases.isEmpty)
+    for row in cases {
+      let table = try RouteTable.compile(keys: #require(vectors.definitions[row.definition]).restKeys, rules: .rest)
+      let selected = table.select(row.request.method, row.request.path)
+      if row.expected.status == 403 {
+        #expect(selected == .none, "\(row.id)")
+      } else if let message = row.expected.bodyJsonContains?["message"] {
+        #expect(selected.key == answers[message], "\(row.id)")
+      } else {
+        #expect(selected.key != nil, "\(row.id)")
       }
     }
   }

@@ -65,6 +65,14 @@ public struct RouteKey: Hashable, Sendable, CustomStringConvertible {
     (method, segments, isDefault) = try parser.parse()
     self.text = text
   }
+
+  /// A key whose parts were checked by other rules.
+  init(text: String, segments: [Segment], isDefault: Bool) {
+    self.text = text
+    self.segments = segments
+    self.isDefault = isDefault
+    method = .any
+  }
 }
 
 /// Why a route key was refused, and where.

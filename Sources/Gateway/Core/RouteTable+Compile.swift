@@ -8,6 +8,8 @@ public struct RouteSetFault: Error, Equatable, Sendable, CustomStringConvertible
     /// Two routes differ only in the names of parameters, so that both match the same requests
     /// (the service: "has a conflicting variable on the same hierarchical level").
     case sameShape
+    /// `$default` among the routes of a REST API, which has none.
+    case defaultRoute
     case tooManyRoutes(max: Int)
     /// Literals beside parameters on so many levels that one request could need `visits` lookups.
     case tooMuchOverlap(visits: Int, max: Int)
@@ -24,6 +26,7 @@ public struct RouteSetFault: Error, Equatable, Sendable, CustomStringConvertible
     case .duplicate: "\"\(keys[1])\" stands twice among the routes"
     case .sameShape:
       "\"\(keys[1])\" matches the same requests as \"\(keys[0])\", only its parameters are named otherwise; keep one of them"
+    case .defaultRoute: "\"\(keys[0])\" is a route of HTTP APIs; in a REST API \"ANY /{proxy+}\" takes every path but \"/\""
     case .tooManyRoutes(let max): "there are more than \(max) routes"
     case .tooMuchOverlap(let visits, let max):
       "a single request could need \(visits) lookups (limit \(max)): too many levels have a literal beside a parameter"
@@ -41,15 +44,16 @@ extension RouteTable {
   ///
   /// - Parameters:
   ///   - routes: the keys with what `match` returns for each.
+  ///   - rules: by which a route is chosen; REST APIs have no `$default`.
   ///   - limits: the most routes, and the dearest match to accept.
   /// - Throws: every fault of the set at once.
   public static func compile(
-    _ routes: [(key: RouteKey, payload: Int32)], limits: RouteLimits = RouteLimits()
+    _ routes: [(key: RouteKey, payload: Int32)], rules: RouteRules = .http, limits: RouteLimits = RouteLimits()
   ) throws(RouteSetFaults) -> RouteTable {
     if routes.count > limits.routesMax {
       throw RouteSetFaults(faults: [RouteSetFault(reason: .tooManyRoutes(max: limits.routesMax), route: 0, keys: [])])
     }
-    var builder = RouteTableBuilder()
+    var builder = RouteTableBuilder(rules: rules)
     for (key, payload) in routes { builder.add(key, payload) }
     if builder.faults.isEmpty { builder.finish(limits) }
     if !builder.faults.isEmpty { throw RouteSetFaults(faults: builder.faults) }
@@ -99,6 +103,7 @@ struct RouteTableBuilder {
     let text: String
   }
 
+  let rules: RouteRules
   private(set) var keys: [RouteKey] = []
   private(set) var names: [String] = []
   private(set) var nodes = [RouteNode()]
@@ -111,6 +116,8 @@ struct RouteTableBuilder {
   private(set) var faults: [RouteSetFault] = []
   private var literals: [Literal: Int32] = [:]
   private var children: [[(text: String, node: Int32)]] = [[]]
+
+  init(rules: RouteRules) { self.rules = rules }
 
   mutating func add(_ key: RouteKey, _ payload: Int32) {
     let route = Int32(routes.count)
@@ -135,6 +142,7 @@ struct RouteTableBuilder {
     compiled.captureCount = Int32(names.count) - compiled.nameFirst
     routes.append(compiled)
     if key.isDefault {
+      if rules == .rest { faults.append(RouteSetFault(reason: .defaultRoute, route: Int(route), keys: [key.text])) }
       if defaultRoute >= 0 { report(defaultRoute, route) } else { defaultRoute = route }
       return
     }

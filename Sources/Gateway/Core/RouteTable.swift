@@ -1,5 +1,6 @@
-// Owns the compiled route table of one HTTP API: its memory and the match of a request. RouteTable+Compile.swift builds it;
-// what a payload means, percent-decoding of captures and the removal of dot segments are the caller's.
+// Owns the compiled route table of one API: its memory and the match of a request by the rules of an HTTP API; those of a REST API are
+// RouteTable+Resources.swift's. RouteTable+Compile.swift builds it; what a payload means, percent-decoding of captures and the removal
+// of dot segments are the caller's.
 //
 // Selection (API Gateway developer guide, "Create routes for HTTP APIs", Routing API requests): a full match of path and method,
 // else a match with a greedy parameter, else `$default`, else none (the caller answers 404 {"message":"Not Found"}). A route whose
@@ -19,7 +20,13 @@
 // two ways; so a match visits a node at most once. `visitsMax`, the worst case over all requests, is computed at compile time
 // and held under `RouteLimits.visitsMax`: no request can be made dearer than that, whatever its length.
 
-/// A parameter's value in the path of a request, still percent-encoded (HTTP APIs decode it before use).
+/// By which of the service's two sets of rules a route is chosen.
+public enum RouteRules: Sendable, Hashable {
+  case http
+  case rest
+}
+
+/// A parameter's value in the path of a request, still percent-encoded (HTTP APIs decode it before use, REST APIs do not).
 public struct PathCapture: Equatable, Sendable {
   /// The offset of the first byte in the path.
   public var offset: UInt32
@@ -51,10 +58,11 @@ public struct RouteMatch: Equatable, Sendable {
   public static var notFound: RouteMatch { RouteMatch(route: -1, payload: 0, captureCount: 0) }
 }
 
-/// The routes of one HTTP API, compiled to flat arrays and matched on bytes without allocating.
+/// The routes of one API, compiled to flat arrays and matched on bytes without allocating.
 // SAFETY: @unchecked Sendable: all memory is written before init returns and never again; it is freed in deinit, when the last
 // reference is gone, so every thread that can reach it only reads.
 public final class RouteTable: @unchecked Sendable {
+  public let rules: RouteRules
   /// How many captures `match` may write: the most parameters of any route.
   public let capturesMax: Int
   /// The most nodes that any request can make `match` look at.
@@ -65,7 +73,7 @@ public final class RouteTable: @unchecked Sendable {
 
   // SAFETY: every index stored in these arrays (child, edge, method row, route, blob range) is made by RouteTableBuilder together
   // with the element it names, or is -1, which is tested before use; so no lookup leaves its array.
-  private let nodes: UnsafeMutablePointer<RouteNode>
+  let nodes: UnsafeMutablePointer<RouteNode>
   private let edges: UnsafeMutablePointer<RouteEdge>
   private let methodRows: UnsafeMutablePointer<Int32>
   private let routes: UnsafeMutablePointer<CompiledRoute>
@@ -73,6 +81,7 @@ public final class RouteTable: @unchecked Sendable {
   private let defaultRoute: Int32
 
   init(_ built: RouteTableBuilder) {
+    rules = built.rules
     capturesMax = built.routes.reduce(0) { max($0, Int($1.captureCount)) }
     visitsMax = built.visitsMax
     keys = built.keys
@@ -133,12 +142,16 @@ public final class RouteTable: @unchecked Sendable {
     var start = 0
     while start < walk.count && path[start] == UInt8(ascii: "/") { start &+= 1 }
     var found: Int32 = -1
-    if start > 0 {
-      if start == walk.count { found = route(methodRow: nodes[0].fullRow, walk.method) }
-      if found < 0 { found = descend(from: 0, at: start, depth: 0, &walk) }
-      if found < 0 { found = walk.greedyRoute }
+    switch rules {
+    case .http:
+      if start > 0 {
+        if start == walk.count { found = route(methodRow: nodes[0].fullRow, walk.method) }
+        if found < 0 { found = descend(from: 0, at: start, depth: 0, &walk) }
+        if found < 0 { found = walk.greedyRoute }
+      }
+      if found < 0 { found = defaultRoute }
+    case .rest: if start > 0 { found = resource(at: start, &walk) }
     }
-    if found < 0 { found = defaultRoute }
     if found < 0 { return .notFound }
     let route = routes[Int(found)]
     guard let captures, route.captureCount > 0 else { return RouteMatch(route: found, payload: route.payload, captureCount: 0) }
@@ -187,19 +200,19 @@ public final class RouteTable: @unchecked Sendable {
 
   /// The route of a method in a row of the method table, or -1; a row has a column a method, ANY already filled in.
   @inline(__always)
-  private func route(methodRow: Int32, _ method: Int) -> Int32 {
+  func route(methodRow: Int32, _ method: Int) -> Int32 {
     methodRow < 0 ? -1 : methodRows[Int(methodRow) &* RouteNode.methodColumns &+ method]
   }
 
   /// The node, unless no route in or below it serves the method.
   @inline(__always)
-  private func serving(_ node: Int32, _ method: Int) -> Int32 {
+  func serving(_ node: Int32, _ method: Int) -> Int32 {
     node >= 0 && nodes[Int(node)].methods & (1 &<< UInt8(truncatingIfNeeded: method)) != 0 ? node : -1
   }
 
   /// The child for a literal segment, or -1: open addressing, at most half full, so that an empty slot ends every probe.
   @inline(__always)
-  private func literal(_ node: RouteNode, _ path: UnsafePointer<UInt8>, _ start: Int, _ segment: PathSegment) -> Int32 {
+  func literal(_ node: RouteNode, _ path: UnsafePointer<UInt8>, _ start: Int, _ segment: PathSegment) -> Int32 {
     if node.edgeFirst < 0 { return -1 }
     var slot = segment.hash & node.edgeMask
     while true {
@@ -259,9 +272,10 @@ public final class RouteTable: @unchecked Sendable {
 /// The state of one search.
 struct RouteWalk {
   let path: UnsafePointer<UInt8>
-  let count: Int
+  /// Where the path ends, for REST APIs without its trailing slashes.
+  var count: Int
   let method: Int
-  /// The best greedy match so far and how many segments stand before its rest.
+  /// By the rules of HTTP APIs, the best greedy match so far and how many segments stand before its rest.
   var greedyRoute: Int32 = -1
   var greedyDepth: Int32 = -1
   /// How many nodes were looked at.
