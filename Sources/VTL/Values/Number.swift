@@ -20,8 +20,8 @@ enum Number {
   /// A number with a fraction or an exponent: a Double up to eighteen characters, above that as it was written (json-smart's
   /// high-precision mode, which makes a BigDecimal of it).
   static func decimal(_ text: ArraySlice<UInt8>) -> Value {
-    if text.count > 18 { return .number(text) }
-    return Double(String(decoding: text, as: UTF8.self)).map { .double($0) } ?? .text(text)
+    guard text.count <= 18, let number = Double(String(decoding: text, as: UTF8.self)), number.isFinite else { return .number(text) }
+    return .double(number)
   }
 
   static func double(_ value: Value) -> Double? {
