@@ -56,9 +56,15 @@ public final class JSONDocument {
   public convenience init(
     lenient bytes: some Collection<UInt8>, limits: JSONDocumentLimits = JSONDocumentLimits()
   ) throws(JSONDocumentError) {
-    var parser = JSONTapeParser(bytes: Array(bytes), limits: limits)
-    try parser.parse()
-    self.init(bytes: parser.bytes, tape: parser.tape)
+    let bytes = Array(bytes)
+    let result = bytes.withUnsafeBufferPointer { view -> Result<[JSONTapeNode], JSONDocumentError> in
+      Result { () throws(JSONDocumentError) in
+        var parser = JSONTapeParser(view, limits: limits)
+        try parser.parse()
+        return parser.tape
+      }
+    }
+    self.init(bytes: bytes, tape: try result.get())
   }
 
   var root: Node { Node(document: self, index: 0) }

@@ -91,8 +91,8 @@ enum JSONEscapes {
   /// The bytes of a character beyond ASCII that is escaped, or 0 for one that is not.
   private static func wideWidth(_ text: ArraySlice<UInt8>, _ cursor: Int) -> Int {
     let left = text.endIndex - cursor
-    if text[cursor] == 0xC2, left >= 2, text[cursor + 1] < 0xA0 { return 2 }
-    if text[cursor] == 0xE2, left >= 3, text[cursor + 1] >= 0x80, text[cursor + 1] <= 0x83 { return 3 }
+    if text[cursor] == 0xC2, left >= 2, 0x80..<0xA0 ~= text[cursor + 1] { return 2 }
+    if text[cursor] == 0xE2, left >= 3, 0x80...0x83 ~= text[cursor + 1], text[cursor + 2] & 0xC0 == 0x80 { return 3 }
     return 0
   }
 

@@ -1,15 +1,18 @@
 // Owns: the grammar of JSON bodies, strict JSON first and around it what json-smart's permissive mode accepts, which is the parser behind
 // API Gateway's `$input` (its messages show through where the service answers 400 "Could not process payload").
 
+/// Makes a tape of a text that somebody else keeps in memory.
+// SAFETY: whoever makes a parser keeps `bytes` alive and unchanged while it parses; the tape holds offsets, no pointers.
+// SAFETY: every load is preceded by a check of its offset against `bytes.count`.
 struct JSONTapeParser {
-  let bytes: [UInt8]
+  let bytes: UnsafeBufferPointer<UInt8>
   let limits: JSONDocumentLimits
   private(set) var tape: [JSONTapeNode] = []
   private var position = 0
   /// The containers that are open, by tape index.
   private var open: [Int] = []
 
-  init(bytes: [UInt8], limits: JSONDocumentLimits) {
+  init(_ bytes: UnsafeBufferPointer<UInt8>, limits: JSONDocumentLimits) {
     self.bytes = bytes
     self.limits = limits
   }
@@ -123,19 +126,34 @@ struct JSONTapeParser {
     let start = position + 1
     var cursor = start
     var isMarked = false
-    while cursor < bytes.count {
-      let byte = bytes[cursor]
-      if byte == quote {
+    while true {
+      cursor = plainEnd(from: cursor, quote)
+      guard cursor < bytes.count else { break }
+      if bytes[cursor] == quote {
         position = cursor + 1
         return try append(kind, start..<cursor, isMarked: isMarked)
       }
-      if byte == UInt8(ascii: "\\") {
-        isMarked = true
-        cursor += 1
-      }
-      cursor += 1
+      isMarked = true
+      cursor += 2
     }
     throw fault(.unexpectedEnd, at: bytes.count)
+  }
+
+  /// The first offset at which the quote or a backslash stands, or the text's end: eight bytes at a time.
+  private func plainEnd(from start: Int, _ quote: UInt8) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let (quotes, backslashes) = (ones &* UInt64(quote), ones &* UInt64(UInt8(ascii: "\\")))
+    var cursor = start
+    let raw = UnsafeRawBufferPointer(bytes)
+    while cursor + 8 <= bytes.count {
+      let word = raw.loadUnaligned(fromByteOffset: cursor, as: UInt64.self)
+      let (a, b) = (word ^ quotes, word ^ backslashes)
+      // A byte that is zero borrows from its own top bit.
+      if (((a &- ones) & ~a) | ((b &- ones) & ~b)) & (ones &* 0x80) != 0 { break }
+      cursor += 8
+    }
+    while cursor < bytes.count, bytes[cursor] != quote, bytes[cursor] != UInt8(ascii: "\\") { cursor += 1 }
+    return cursor
   }
 
   /// A word, a number, or a text without quotes: to the end of the element or member, or of the whole text.
@@ -148,7 +166,7 @@ struct JSONTapeParser {
       position = bytes.count
     }
     let range = trimmed(start..<position)
-    try append(Self.kind(of: bytes[range]), range)
+    try append(kind(of: range), range)
   }
 
   private func trimmed(_ range: Range<Int>) -> Range<Int> {
@@ -157,32 +175,40 @@ struct JSONTapeParser {
     return range.lowerBound..<end
   }
 
-  private static func kind(of word: ArraySlice<UInt8>) -> JSONTapeNode.Kind {
-    switch word.first {
-    case UInt8(ascii: "n"): return word.elementsEqual("null".utf8) ? .null : .text
-    case UInt8(ascii: "t"): return word.elementsEqual("true".utf8) ? .yes : .text
-    case UInt8(ascii: "f"): return word.elementsEqual("false".utf8) ? .no : .text
-    default: break
+  private func kind(of range: Range<Int>) -> JSONTapeNode.Kind {
+    func isWord(_ word: StaticString) -> Bool {
+      range.count == word.utf8CodeUnitCount && (0..<range.count).allSatisfy { bytes[range.lowerBound + $0] == word.utf8Start[$0] }
     }
-    var rest = word
-    if rest.first == UInt8(ascii: "-") { rest.removeFirst() }
+    guard !range.isEmpty else { return .text }
+    switch bytes[range.lowerBound] {
+    case UInt8(ascii: "n"): return isWord("null") ? .null : .text
+    case UInt8(ascii: "t"): return isWord("true") ? .yes : .text
+    case UInt8(ascii: "f"): return isWord("false") ? .no : .text
+    default: return numberKind(of: range)
+    }
+  }
+
+  private func numberKind(of range: Range<Int>) -> JSONTapeNode.Kind {
+    var cursor = range.lowerBound
+    let end = range.upperBound
     func skipDigits() -> Bool {
-      let digits = rest.prefix { $0 &- UInt8(ascii: "0") < 10 }
-      rest.removeFirst(digits.count)
-      return !digits.isEmpty
+      let start = cursor
+      while cursor < end, Spelling.isDigit(bytes[cursor]) { cursor += 1 }
+      return cursor > start
     }
+    if bytes[cursor] == UInt8(ascii: "-") { cursor += 1 }
     guard skipDigits() else { return .text }
-    if rest.isEmpty { return .integer }
-    if rest.first == UInt8(ascii: ".") {
-      rest.removeFirst()
+    if cursor == end { return .integer }
+    if bytes[cursor] == UInt8(ascii: ".") {
+      cursor += 1
       if !skipDigits() { return .text }
     }
-    if let byte = rest.first, byte | 0x20 == UInt8(ascii: "e") {
-      rest.removeFirst()
-      if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") { rest.removeFirst() }
+    if cursor < end, bytes[cursor] | 0x20 == UInt8(ascii: "e") {
+      cursor += 1
+      if cursor < end, bytes[cursor] == UInt8(ascii: "+") || bytes[cursor] == UInt8(ascii: "-") { cursor += 1 }
       if !skipDigits() { return .text }
     }
-    return rest.isEmpty ? .decimal : .text
+    return cursor == end ? .decimal : .text
   }
 
   /// Whether a name occurs twice, asked exactly only where a coarse look at lengths and ends of names cannot rule it out.
@@ -205,12 +231,12 @@ struct JSONTapeParser {
       cursor = Int(tape[cursor + 1].next)
     }
     if !isSuspect { return false }
-    var names = Set<ArraySlice<UInt8>>()
+    var names = Set<[UInt8]>()
     cursor = object + 1
     while cursor < tape.count {
       let node = tape[cursor]
-      let raw = bytes[Int(node.start)..<Int(node.end)]
-      if !names.insert(node.isMarked ? JSONEscapes.decoded(raw)[...] : raw).inserted { return true }
+      let raw = Array(bytes[Int(node.start)..<Int(node.end)])
+      if !names.insert(node.isMarked ? JSONEscapes.decoded(raw[...]) : raw).inserted { return true }
       cursor = Int(tape[cursor + 1].next)
     }
     return false

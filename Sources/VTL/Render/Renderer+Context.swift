@@ -20,7 +20,7 @@ extension Renderer {
   // MARK: $context
 
   func contextValue(_ key: ContextKey) -> Value {
-    if let value = contextValues[key] { return value }
+    if !contextValues.isEmpty, let value = contextValues[key] { return value }
     let value = Self.value(scope.context(key))
     // A map has to stay the same one, so that what is written to it is found again.
     if case .map = value { contextValues[key] = value }

@@ -54,16 +54,53 @@ extension Renderer {
 
   private func foundValue(of reference: Reference) throws(RenderFault) -> Value {
     var value = value(of: reference.variable)
-    var steps = reference.steps[...]
+    var position = 0
     if let (key, taken) = reference.contextKey, contextWrites == nil, case .context = value {
       value = contextValue(key)
-      steps = steps.dropFirst(taken)
+      position = taken
     }
-    for step in steps {
-      if value.isNull { return .null }
-      value = try take(step, from: value, at: reference.offset)
+    while position < reference.steps.count {
+      switch value {
+      case .null: return .null
+      case .node(let node):
+        let next = try descend(node, reference, &position)
+        if let next {
+          value = next
+          continue
+        }
+      default: break
+      }
+      value = try take(reference.steps[position], from: value, at: reference.offset)
+      position += 1
     }
     return value.current
+  }
+
+  /// Takes the steps that lead through a document nobody has written to, without making values of what lies on the way.
+  /// - Returns: the value they lead to; nil, with no step taken, if the next one is of another kind.
+  private func descend(_ node: JSONDocument.Node, _ reference: Reference, _ position: inout Int) throws(RenderFault) -> Value? {
+    let document = node.document
+    guard document.changed.isEmpty else { return nil }
+    let start = position
+    var index = node.index
+    while position < reference.steps.count {
+      let next: Int?
+      switch reference.steps[position] {
+      case .property(let name):
+        guard document.tape[index].kind == .object else { return position == start ? nil : document.value(at: index) }
+        next = document.member(name, of: index)
+      case .index(.integer(let place)):
+        guard document.tape[index].kind == .array, place >= 0, let found = document.element(Int(place), of: index) else {
+          return position == start ? nil : document.value(at: index)
+        }
+        next = found
+      case .index, .call: return position == start ? nil : document.value(at: index)
+      }
+      position += 1
+      guard let next else { return .null }
+      index = next
+    }
+    return document.value(at: index)
   }
 
   private func take(_ step: Step, from value: Value, at offset: Int) throws(RenderFault) -> Value {

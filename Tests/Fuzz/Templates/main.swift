@@ -41,7 +41,8 @@ struct FixedScope: TemplateScope {
   var stageVariableNames: [ArraySlice<UInt8>] { [[0x63]] }
 }
 
-let standardBody = Array(#"{"a":[1,{"b":"c","d":null},2.5,"ü\n"],"s":"it's \"x\" /","o":{"k":true,"l":[[]]},"n":123456789012345678901}"#.utf8)
+let standardBody = Array(
+  #"{"a":[1,{"b":"c","d":null},2.5,"ü\n"],"s":"it's \"x\" /","o":{"k":true,"l":[[]]},"n":123456789012345678901}"#.utf8)
 let limits = TemplateLimits(
   sourceBytesMax: 8 << 10, roundsMax: 20, stepsMax: 20_000, outputBytesMax: 1 << 16,
   json: JSONDocumentLimits(bytesMax: 1 << 14, depthMax: 32, nodesMax: 1 << 12), regexStepsMax: 1000)
