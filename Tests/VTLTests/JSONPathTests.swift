@@ -113,6 +113,8 @@ struct JSONPathTests {
     #expect(throws: JSONPathError.self) { try JSONPath(path) }
     let list = "$[?(@.a in " + String(repeating: "[", count: 500) + ")]"
     #expect(throws: JSONPathError.self) { try JSONPath(list) }
+    let chain = "$[?(@.a" + String(repeating: "||@.a", count: 1000) + ")]"
+    #expect(throws: JSONPathError.self) { try JSONPath(chain) }
   }
 
   @Test("gives up on paths that find the same values again and again")

@@ -60,6 +60,17 @@ struct RenderLimitTests {
     #expect(kind == .tooDeep || kind == .tooManySteps)
   }
 
+  @Test(
+    "what a template nests without end is freed without end",
+    arguments: [
+      "#set($l = [$l])", "#set($m = {\"a\": $m})", "#set($k = [])#set($x = $k.add($l))#set($l = $k)", "#m($g)",
+      "#set($n = {})#set($n.a = $m)#set($m = $n.entrySet())", "#set($n = [$l, 1])#set($l = $n.subList(0, 1))",
+    ])
+  func nesting(_ step: String) throws {
+    let loops = "#macro(m $p)#define($g)x#end#end#foreach($a in [1..1000])#foreach($b in [1..40])\(step)#end#end."
+    #expect(try rendered(loops) == ".")
+  }
+
   @Test("the deepest template that is let through renders")
   func deepest() throws {
     let count = TemplateLimits().depthMax / 2 - 2

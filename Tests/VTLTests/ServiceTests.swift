@@ -69,6 +69,7 @@ struct ServiceTests {
     arguments: [
       ("", "{}|{}|{}"), ("a=b", "a=b|\"a=b\"|a=b"), ("true{", "true{|\"true{\"|true{"), ("\"q\"", "q|\"q\"|\"q\""), ("12", "12|12|12"),
       ("{a: 'b', c: [d e,], }", "{a=b, c=[\"d e\"]}|{\"a\":\"b\",\"c\":[\"d e\"]}|{a: 'b', c: [d e,], }"),
+      ("{a: 200, b}: [c d]}", "{a=200, b}=[\"c d\"]}|{\"a\":200,\"b}\":[\"c d\"]}|{a: 200, b}: [c d]}"),
       ("{\"a\":1,\"a\":2}", "{a=2}|{\"a\":2}|{\"a\":1,\"a\":2}"),
     ])
   func oddBodies(_ body: String, _ expected: String) throws {

@@ -170,9 +170,7 @@ public final class JSONDocument {
   /// Members that a reader can tell apart.
   func memberCount(of object: Int) -> Int {
     guard tape[object].isMarked else { return Int(tape[object].count) }
-    var count = 0
-    forEachMember(of: object) { _, _ in count += 1 }
-    return count
+    return (memberTables[object] ?? memberTable(of: object)).count
   }
 
   /// The characters of a text or a name.

@@ -102,10 +102,9 @@ struct JSONTapeParser {
     case UInt8(ascii: "\""), UInt8(ascii: "'"): try parseQuoted(.name)
     case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: ":"): throw unexpected()
     default:
+      // A name without quotes goes on to the colon, whatever stands in between.
       let start = position
-      while position < bytes.count, bytes[position] != UInt8(ascii: ":"), bytes[position] != UInt8(ascii: "}"),
-        bytes[position] != UInt8(ascii: "{"), bytes[position] != UInt8(ascii: ",")
-      { position += 1 }
+      while position < bytes.count, bytes[position] != UInt8(ascii: ":") { position += 1 }
       try append(.name, trimmed(start..<position))
     }
   }
@@ -116,7 +115,7 @@ struct JSONTapeParser {
     case UInt8(ascii: "{"): try begin(.object)
     case UInt8(ascii: "["): try begin(.array)
     case UInt8(ascii: "\""), UInt8(ascii: "'"): try parseQuoted(.text)
-    case UInt8(ascii: ":"), UInt8(ascii: "}"), UInt8(ascii: "]"), UInt8(ascii: ","): throw unexpected()
+    case UInt8(ascii: ":"), UInt8(ascii: "}"), UInt8(ascii: "]"): throw unexpected()
     default: try parseBare()
     }
   }

@@ -64,7 +64,9 @@ extension Renderer {
     }
     var form = ListObject.Form.java
     if case .list(let list) = value { form = list.form } else { form = .json }
-    return .list(ListObject(Array(all[from..<to]), form: form))
+    let part = ListObject(Array(all[from..<to]), form: form)
+    if part.elements.contains(where: \.isContainer) { hold(part) }
+    return .list(part)
   }
 
   private func change(_ list: ListObject, _ method: Method, _ arguments: Arguments) throws(RenderFault) -> Value {

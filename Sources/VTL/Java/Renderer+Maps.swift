@@ -14,11 +14,11 @@ extension Renderer {
       let names = names(of: value)
       try count(names.count, at: arguments.offset)
       return .list(ListObject(names.map { .text($0) }))
-    case .values: return .list(ListObject(try elements(of: value, at: arguments.offset)))
+    case .values: return .list(holding(try elements(of: value, at: arguments.offset)))
     case .entrySet:
       let names = names(of: value)
       try count(names.count, at: arguments.offset)
-      return .list(ListObject(names.map { .entry(EntryObject($0, member($0, of: value))) }))
+      return .list(holding(names.map { .entry(EntryObject($0, member($0, of: value))) }))
     case .containsValue:
       for element in try elements(of: value, at: arguments.offset) {
         if try isSame(element.current, arguments[0].current) { return .bool(true) }
@@ -33,12 +33,21 @@ extension Renderer {
       let other = arguments[0].current
       for name in names(of: other) { try put(name, member(name, of: other), into: value, at: arguments.offset) }
       return .null
-    case .remove: return mutableMap(value)?.remove(try name(arguments)) ?? .null
+    case .remove:
+      guard let map = mutableMap(value) else { return .null }
+      try count(map.count / 4, at: arguments.offset)
+      return map.remove(try name(arguments)) ?? .null
     case .clear:
       mutableMap(value)?.removeAll()
       return .null
     default: return .null
     }
+  }
+
+  private func holding(_ elements: [Value]) -> ListObject {
+    let list = ListObject(elements)
+    if elements.contains(where: \.isContainer) { hold(list) }
+    return list
   }
 
   private func name(_ arguments: Arguments) throws(RenderFault) -> ArraySlice<UInt8> {

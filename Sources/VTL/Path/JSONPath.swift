@@ -122,6 +122,9 @@ public struct JSONSelection {
 
   public var isMissing: Bool { value == nil }
 
+  /// A whole number of 64 bits that the document wrote as a number.
+  public var integer: Int64? { if case .integer(let number) = value { number } else { nil } }
+
   /// As parameter mapping and route selection write it: a string as it is, everything else as JSON; empty where there is nothing or null.
   public var text: [UInt8] {
     switch value {

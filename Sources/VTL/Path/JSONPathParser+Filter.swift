@@ -6,13 +6,24 @@ extension JSONPathParser {
     defer { depth -= 1 }
     if depth > Self.depthMax { throw fault("more than \(Self.depthMax) filters inside each other", .tooDeep) }
     var left = try parseConjunction()
-    while takeSign("||") { left = .or(left, try parseConjunction()) }
+    while takeSign("||") {
+      try countOperator()
+      left = .or(left, try parseConjunction())
+    }
     return left
+  }
+
+  private mutating func countOperator() throws(JSONPathError) {
+    operators += 1
+    if operators > Self.operatorsMax { throw fault("more than \(Self.operatorsMax) operators", .tooDeep) }
   }
 
   private mutating func parseConjunction() throws(JSONPathError) -> JSONPath.Predicate {
     var left = try parseCondition()
-    while takeSign("&&") { left = .and(left, try parseCondition()) }
+    while takeSign("&&") {
+      try countOperator()
+      left = .and(left, try parseCondition())
+    }
     return left
   }
 

@@ -5,7 +5,10 @@ struct JSONPathParser {
   let text: [UInt8]
   var position = 0
   var depth = 0
+  /// Operators of all filters: asking them goes down as deep as there are.
+  var operators = 0
 
+  static let operatorsMax = 200
   static let bytesMax = 8 << 10
   static let depthMax = 16
 

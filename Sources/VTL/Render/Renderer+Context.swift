@@ -69,7 +69,8 @@ extension Renderer {
         names.append(Array(group.rawValue.utf8)[...])
       }
       names += [Array("requestOverride".utf8)[...], Array("responseOverride".utf8)[...]]
-      for name in contextWrites?.names ?? [] where !names.contains(name) { names.append(name) }
+      let known = Set(names)
+      for name in contextWrites?.names ?? [] where !known.contains(name) { names.append(name) }
       return JavaHash.sequence(names).map { names[$0] }
     case .contextGroup(let group):
       let names = group.keys.filter { !contextValue($0).isNull }.map(\.lastName)

@@ -16,8 +16,10 @@ extension Renderer {
       var values: [Value] = []
       values.reserveCapacity(elements.count)
       for element in elements { values.append(try evaluate(element)) }
-      try count(elements.count, at: 0)
-      return .list(ListObject(values))
+      try count(elements.count + 4, at: 0)
+      let list = ListObject(values)
+      if values.contains(where: \.isContainer) { hold(list) }
+      return .list(list)
     case .map(let members): return .map(try map(members))
     case .range(let first, let last, let offset):
       guard let (low, high) = try range(first, last) else { return .null }
@@ -46,9 +48,11 @@ extension Renderer {
     let map = MapObject(order: .hashed)
     for (name, value) in members {
       let name = try text(of: try evaluate(name), at: 0)
-      map.put(name, try evaluate(value))
+      let value = try evaluate(value)
+      if value.isContainer { hold(map) }
+      map.put(name, value)
     }
-    try count(members.count, at: 0)
+    try count(members.count + 4, at: 0)
     return map
   }
 
@@ -142,7 +146,9 @@ extension Renderer {
     let value = try evaluate(expression)
     switch value {
     case .list(let list): return (Array(list.elements.prefix(rounds)), list.elements.count)
-    case .map(let map): return (map.sequence.prefix(rounds).map { map.values[$0] }, map.count)
+    case .map(let map):
+      try count(map.count, at: 0)
+      return (map.sequence.prefix(rounds).map { map.values[$0] }, map.count)
     case .node(let node):
       let total = Int(node.document.tape[node.index].count)
       var items: [Value] = []
@@ -155,6 +161,7 @@ extension Renderer {
         }
         return (items, total)
       }
+      try count(total, at: 0)
       node.document.forEachMember(of: node.index) { _, value in if items.count < rounds { items.append(node.document.value(at: value)) } }
       return (items, node.document.memberCount(of: node.index))
     case .context, .contextGroup, .stageVariables, .parameters, .parameterGroup:

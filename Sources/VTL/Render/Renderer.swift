@@ -33,7 +33,7 @@ final class Renderer {
   /// What the template has put into `$context` itself.
   var contextWrites: MapObject?
 
-  /// What may hold itself, and is emptied at the end so that nothing stays behind.
+  /// What holds others that could hold it, or could go deeper than freeing one after the other bears: emptied at the end, each by itself.
   private var heldMaps: [MapObject] = []
   private var heldLists: [ListObject] = []
   private var heldFrames: [Frame] = []
@@ -84,6 +84,11 @@ final class Renderer {
     }
   }
 
+  func defined(_ block: Block) -> Value {
+    if let frame { heldFrames.append(frame) }
+    return .block(DefinedBlock(block, frame: frame))
+  }
+
   func hold(_ map: MapObject) { heldMaps.append(map) }
   func hold(_ list: ListObject) { heldLists.append(list) }
   func hold(_ document: JSONDocument) { heldDocuments.append(document) }
@@ -113,7 +118,6 @@ final class Renderer {
     case .local(let index):
       guard let frame, index < frame.values.count else { return }
       frame.values[index] = value
-      if case .block = value { heldFrames.append(frame) }
     }
   }
 
@@ -136,7 +140,7 @@ final class Renderer {
       case .each(let loop): flow = try render(loop)
       case .call(let call): flow = try render(call)
       case .define(let variable, let body):
-        store(.block(DefinedBlock(body, frame: frame)), in: variable)
+        store(defined(body), in: variable)
         continue
       case .evaluate(let evaluation): flow = try render(evaluation)
       case .leave: flow = .leave
@@ -160,20 +164,20 @@ final class Renderer {
     defer { leave() }
     guard let (items, total) = try items(of: node.items) else { return .next }
     if total > limits.roundsMax { isTruncated = true }
-    let (outer, outerValue, outerState) = (loop, value(of: node.variable), slots[NameTable.foreach])
+    let (outer, outerValue, outerNames) = (loop, value(of: node.variable), slots[NameTable.foreach...NameTable.velocityHasNext])
     let state = LoopState(count: total, parent: outer)
     loop = state
     slots[NameTable.foreach] = .loop(state)
     defer {
       loop = outer
-      slots[NameTable.foreach] = outerState
+      slots.replaceSubrange(NameTable.foreach...NameTable.velocityHasNext, with: outerNames)
       store(outerValue, in: node.variable)
     }
     for (index, item) in items.enumerated() {
       try count(at: node.offset)
       state.index = index
-      if let counter = node.counter { slots[counter] = .integer(Int64(index + 1)) }
-      if let hasNext = node.hasNext { slots[hasNext] = .bool(index + 1 < total) }
+      slots[NameTable.velocityCount] = .integer(Int64(index + 1))
+      slots[NameTable.velocityHasNext] = .bool(index + 1 < total)
       store(item, in: node.variable)
       switch try render(node.body) {
       case .next: break
@@ -196,7 +200,7 @@ final class Renderer {
       let argument = index < call.arguments.count ? call.arguments[index] : parameter.standard
       values.append(try argument.map { (expression) throws(RenderFault) in try evaluate(expression) } ?? .null)
     }
-    values.append(call.content.map { .block(DefinedBlock($0, frame: frame)) } ?? .null)
+    values.append(call.content.map { defined($0) } ?? .null)
     let outer = frame
     frame = Frame(values)
     defer { frame = outer }

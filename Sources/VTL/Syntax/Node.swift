@@ -50,17 +50,12 @@ final class Loop: Sendable {
   let variable: Variable
   let items: Expression
   let body: Block
-  /// `$velocityCount` and `$velocityHasNext`, where the template names them.
-  let counter: Int?
-  let hasNext: Int?
   let offset: Int
 
-  init(variable: Variable, items: Expression, body: Block, counter: Int?, hasNext: Int?, offset: Int) {
+  init(variable: Variable, items: Expression, body: Block, offset: Int) {
     self.variable = variable
     self.items = items
     self.body = body
-    self.counter = counter
-    self.hasNext = hasNext
     self.offset = offset
   }
 }
@@ -204,9 +199,13 @@ struct NameTable: Sendable {
   static let context = 2
   static let stageVariables = 3
   static let foreach = 4
+  static let velocityCount = 5
+  static let velocityHasNext = 6
 
   init() {
-    for name in ["input", "util", "context", "stageVariables", "foreach"] { _ = slot(Array(name.utf8)[...]) }
+    for name in ["input", "util", "context", "stageVariables", "foreach", "velocityCount", "velocityHasNext"] {
+      _ = slot(Array(name.utf8)[...])
+    }
   }
 
   var count: Int { slots.count }

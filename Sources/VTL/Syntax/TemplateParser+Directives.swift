@@ -95,11 +95,7 @@ extension TemplateParser {
     let items = try parseExpression()
     try expectEnd("#foreach")
     let body = try nested(start) { (parser) throws(TemplateError) in try parser.parseBlock(.block, from: start).block }
-    let names = compilation.names.slots
-    return .each(
-      Loop(
-        variable: variable(name), items: items, body: body, counter: names[Array("velocityCount".utf8)[...]],
-        hasNext: names[Array("velocityHasNext".utf8)[...]], offset: offset(start)))
+    return .each(Loop(variable: variable(name), items: items, body: body, offset: offset(start)))
   }
 
   private mutating func parseDefine(_ start: Int) throws(TemplateError) -> Node {
