@@ -1,4 +1,4 @@
-// Fuzzes JSON bodies and the paths into them: any text read leniently, any path compiled, and every pair that is left read within few steps.
+// Fuzzes JSON bodies and the paths into them: any text read leniently, any path compiled, and every pair that is left read in few steps.
 // What is found can be written out as JSON, and that is read as the same again.
 import Glibc
 
