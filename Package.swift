@@ -17,6 +17,8 @@ let fuzzers: [Target] =
     .executableTarget(name: "fuzz-configuration", dependencies: ["Node"], path: "Tests/Fuzz/Configuration"),
     .executableTarget(name: "fuzz-packets", dependencies: ["Gossip"], path: "Tests/Fuzz/Packets"),
     .executableTarget(name: "fuzz-streams", dependencies: ["Gossip"], path: "Tests/Fuzz/Streams"),
+    .executableTarget(name: "fuzz-templates", dependencies: ["VTL"], path: "Tests/Fuzz/Templates"),
+    .executableTarget(name: "fuzz-paths", dependencies: ["VTL"], path: "Tests/Fuzz/Paths"),
   ]
 
 let package = Package(
@@ -35,12 +37,14 @@ let package = Package(
     .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
     .target(name: "CDiskLog", linkerSettings: [.linkedLibrary("rocksdb")]),
     .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
 
     .target(name: "Runtime", dependencies: ["CEpoll"], swiftSettings: acrossRooms),
     .target(name: "Proxy", dependencies: ["Runtime", "CVector", "COpenSSL", "CNghttp2", "CCares"], swiftSettings: acrossRooms),
     .target(name: "Cache", dependencies: ["Runtime", "CEpoll", "CRocksDB", "CDiskLog", "CLZ4"], swiftSettings: acrossRooms),
     .target(name: "Gateway", dependencies: ["Runtime", "Proxy", "Cache"], swiftSettings: acrossRooms),
+    .target(name: "VTL", dependencies: ["Runtime", "CPCRE2"], swiftSettings: acrossRooms),
     .target(name: "Gossip", dependencies: ["Runtime", "CEpoll", "CDatagram", "COpenSSL", "CLZ4"], swiftSettings: acrossRooms),
     .target(name: "Node", dependencies: ["Runtime", "Proxy", "Cache", "Gateway", "Gossip", "Yams"], swiftSettings: acrossRooms),
     .executableTarget(
@@ -62,6 +66,7 @@ let package = Package(
       ],
       path: "Tests/Simulate", swiftSettings: acrossRooms),
     .testTarget(name: "GossipTests", dependencies: ["Gossip", "SimulationKit"]),
+    .testTarget(name: "VTLTests", dependencies: ["VTL", "Runtime"]),
     .testTarget(name: "NodeTests", dependencies: ["Node"]),
     .testTarget(name: "TidyTests"),
   ] + fuzzers,
