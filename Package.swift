@@ -19,6 +19,7 @@ let fuzzers: [Target] =
     .executableTarget(name: "fuzz-streams", dependencies: ["Gossip"], path: "Tests/Fuzz/Streams"),
     .executableTarget(name: "fuzz-templates", dependencies: ["VTL"], path: "Tests/Fuzz/Templates"),
     .executableTarget(name: "fuzz-paths", dependencies: ["VTL"], path: "Tests/Fuzz/Paths"),
+    .executableTarget(name: "fuzz-schemas", dependencies: ["Gateway"], path: "Tests/Fuzz/Schemas"),
   ]
 
 let package = Package(
@@ -43,8 +44,8 @@ let package = Package(
     .target(name: "Runtime", dependencies: ["CEpoll"], swiftSettings: acrossRooms),
     .target(name: "Proxy", dependencies: ["Runtime", "CVector", "COpenSSL", "CNghttp2", "CCares"], swiftSettings: acrossRooms),
     .target(name: "Cache", dependencies: ["Runtime", "CEpoll", "CRocksDB", "CDiskLog", "CLZ4"], swiftSettings: acrossRooms),
-    .target(name: "Gateway", dependencies: ["Runtime", "Proxy", "Cache"], swiftSettings: acrossRooms),
     .target(name: "VTL", dependencies: ["Runtime", "CPCRE2"], swiftSettings: acrossRooms),
+    .target(name: "Gateway", dependencies: ["Runtime", "Proxy", "Cache", "CPCRE2"], swiftSettings: acrossRooms),
     .target(name: "Gossip", dependencies: ["Runtime", "CEpoll", "CDatagram", "COpenSSL", "CLZ4"], swiftSettings: acrossRooms),
     .target(name: "Node", dependencies: ["Runtime", "Proxy", "Cache", "Gateway", "Gossip", "Yams"], swiftSettings: acrossRooms),
     .executableTarget(
