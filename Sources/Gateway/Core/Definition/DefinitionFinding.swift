@@ -1,0 +1,97 @@
+// Owns what an import tells: errors, warnings and notes, each with its place, and how many of them.
+
+/// Something that an import found in a document.
+public struct DefinitionFinding: Error, Hashable, Sendable, CustomStringConvertible {
+  /// As AWS divides them (API Gateway developer guide, "Working with OpenAPI definitions for HTTP APIs", import validation information).
+  public enum Severity: Int, Hashable, Sendable, Comparable, CaseIterable {
+    /// Valid, and without an effect here; AWS says "info", or nothing.
+    case note
+    /// Goes on, unless the import was told to fail on warnings.
+    case warning
+    /// Nothing is imported.
+    case error
+
+    public static func < (left: Severity, right: Severity) -> Bool { left.rawValue < right.rawValue }
+
+    public var text: String {
+      switch self {
+      case .note: "note"
+      case .warning: "warning"
+      case .error: "error"
+      }
+    }
+  }
+
+  public let severity: Severity
+  /// The file as the operator named it.
+  public let file: String
+  public let pointer: DocumentPointer
+  /// Nil where the document does not know.
+  public let position: DocumentPosition?
+  /// What was found and what to do, in a sentence.
+  public let message: String
+  /// The known word nearest to the one that was written.
+  public let suggestion: String?
+
+  /// `petstore.yaml:12:7: /paths/~1pets/get: …; did you mean "…"?`
+  public var description: String {
+    var text = file
+    if let position { text += "\(text.isEmpty ? "" : ":")\(position.line):\(position.column)" }
+    let place = pointer.description
+    if !place.isEmpty { text += text.isEmpty ? place : ": \(place)" }
+    text += text.isEmpty ? message : ": \(message)"
+    if let suggestion { text += "; did you mean \"\(suggestion)\"?" }
+    return text
+  }
+}
+
+/// Collects findings; goes on after each, so that one run reports them all.
+struct DefinitionFindings {
+  /// How many of one severity are kept; one more says that there were others.
+  static let keptMax = 100
+
+  private struct Noted {
+    let severity: DefinitionFinding.Severity
+    let pointer: DocumentPointer
+    let message: String
+    let suggestion: String?
+  }
+
+  private var noted: [Noted] = []
+  private var counts = [0, 0, 0]
+
+  func count(_ severity: DefinitionFinding.Severity) -> Int { counts[severity.rawValue] }
+
+  mutating func add(_ severity: DefinitionFinding.Severity, _ pointer: DocumentPointer, _ message: String, suggestion: String? = nil) {
+    counts[severity.rawValue] += 1
+    guard counts[severity.rawValue] <= DefinitionFindings.keptMax else { return }
+    noted.append(Noted(severity: severity, pointer: pointer, message: message, suggestion: suggestion))
+  }
+
+  /// All that was kept, with places, in the order of the text where that is known.
+  func placed(in document: DefinitionDocument) -> [DefinitionFinding] {
+    var all = noted.map {
+      DefinitionFinding(
+        severity: $0.severity, file: document.file, pointer: $0.pointer, position: DefinitionFindings.position($0.pointer, document),
+        message: $0.message, suggestion: $0.suggestion)
+    }
+    let end = (line: Int.max, column: Int.max)
+    let keyed = all.enumerated().map { (key: $1.position.map { ($0.line, $0.column) } ?? end, index: $0) }
+    all = keyed.sorted { ($0.key.0, $0.key.1, $0.index) < ($1.key.0, $1.key.1, $1.index) }.map { all[$0.index] }
+    for severity in DefinitionFinding.Severity.allCases where count(severity) > DefinitionFindings.keptMax {
+      let more = count(severity) - DefinitionFindings.keptMax
+      all.append(
+        DefinitionFinding(
+          severity: severity, file: document.file, pointer: DocumentPointer(), position: nil,
+          message: "there are \(more) more of severity \(severity.text); only the first \(DefinitionFindings.keptMax) are listed",
+          suggestion: nil))
+    }
+    return all
+  }
+
+  /// The place of a pointer; a part that is missing is told at the place of what it is missing from.
+  private static func position(_ pointer: DocumentPointer, _ document: DefinitionDocument) -> DocumentPosition? {
+    if let position = document.position(pointer) { return position }
+    return pointer.tokens.isEmpty ? nil : document.position(DocumentPointer(pointer.tokens.dropLast()))
+  }
+}
