@@ -180,7 +180,7 @@ struct DefinitionExporter {
   /// Where a body refers to a model.
   func reference(_ model: String) -> JSONValue {
     let home = isSwagger ? ["definitions"] : ["components", "schemas"]
-    return ["$ref": .string("#" + DocumentPointer(home + [model]).description)]
+    return ["$ref": .string(DocumentPointer(home + [model]).fragment)]
   }
 
   // MARK: Extensions of the document

@@ -121,8 +121,7 @@ extension DefinitionImporter {
   }
 
   private mutating func contentHandling(_ node: DocumentNode?) -> APIDefinition.Integration.ContentHandling? {
-    guard let node, node.value != .null else { return nil }
-    return word(node, "contentHandling", as: APIDefinition.Integration.ContentHandling.self)
+    word(node, "contentHandling", as: APIDefinition.Integration.ContentHandling.self)
   }
 
   private mutating func tls(_ node: DocumentNode?) -> APIDefinition.Integration.TLS? {
@@ -147,6 +146,8 @@ extension DefinitionImporter {
   private mutating func readResponses(
     _ node: DocumentNode, _ place: OperationPlace, _ operation: APIDefinition.Operation, _ integration: inout APIDefinition.Integration
   ) {
+    var statuses: Set<String> = []
+    var hasDefault = false
     for (pattern, element) in members(node, "the integration responses") {
       guard let fields = fields(element, .integrationResponse) else { continue }
       guard let status = text(fields["statusCode"], "a status code") else {
@@ -157,7 +158,14 @@ extension DefinitionImporter {
         fail(element, "\"\(Shown.text(status))\" is no status code; a response has three digits, 100 to 599")
         continue
       }
-      var response = APIDefinition.IntegrationResponse(selectionPattern: pattern == "default" ? nil : pattern, statusCode: status)
+      // An empty pattern is the default at AWS.
+      let isDefault = pattern == "default" || pattern.isEmpty
+      if isDefault, hasDefault { fail(element, "the integration has two default responses") }
+      hasDefault = hasDefault || isDefault
+      if !statuses.insert(status).inserted {
+        note(element, "AWS keeps one integration response for each status, and would keep one of those with \(status)")
+      }
+      var response = APIDefinition.IntegrationResponse(selectionPattern: isDefault ? nil : pattern, statusCode: status)
       response.templates = templates(fields["responseTemplates"], "responseTemplates")
       response.contentHandling = contentHandling(fields["contentHandling"])
       response.parameters = responseMappings(fields["responseParameters"], status, place, operation)

@@ -77,9 +77,7 @@ extension DefinitionImporter {
     for type in strings(fields[AWSExtension.binaryMediaTypes], "the binary media types") where !definition.binaryMediaTypes.contains(type) {
       definition.binaryMediaTypes.append(type)
     }
-    if let node = fields[AWSExtension.minimumCompressionSize], node.value != .null {
-      definition.minimumCompressionSize = integer(node, "the minimum compression size", 0...10_485_760)
-    }
+    definition.minimumCompressionSize = integer(fields[AWSExtension.minimumCompressionSize], "the minimum compression size", 0...10_485_760)
     definition.policy = policy(fields[AWSExtension.policy])
     definition.documentation = fields[AWSExtension.documentation]?.value
     readCORS(fields[AWSExtension.cors])
@@ -98,7 +96,7 @@ extension DefinitionImporter {
 
   /// A policy is an object, or the text of one, as control planes hand it over.
   private mutating func policy(_ node: DocumentNode?) -> JSONValue? {
-    guard let node, node.value != .null else { return nil }
+    guard let node else { return nil }
     var value = node.value
     if let text = value.stringValue {
       let jsonLimits = JSONLimits(depthMax: limits.schemaDepthMax, bytesMax: limits.policyBytesMax)
@@ -183,7 +181,7 @@ extension DefinitionImporter {
       }
       guard let fields = fields(element, .gatewayResponse) else { continue }
       var response = APIDefinition.GatewayResponse()
-      if let status = fields["statusCode"], status.value != .null { response.statusCode = integer(status, "a status code", 100...599) }
+      response.statusCode = integer(fields["statusCode"], "a status code", 100...599)
       for (name, source) in members(fields["responseParameters"] ?? element.nothing, "responseParameters") {
         guard let text = string(source, "a mapping") else { continue }
         checkGatewayMapping(name, text, source)
@@ -217,7 +215,7 @@ extension DefinitionImporter {
   /// Media types and their templates. An empty template is one, too.
   mutating func templates(_ node: DocumentNode?, _ what: String) -> NamedValues<String> {
     var templates: NamedValues<String> = [:]
-    guard let node, node.value != .null else { return templates }
+    guard let node else { return templates }
     for (type, element) in members(node, what) {
       if element.value == .null {
         templates[type] = ""

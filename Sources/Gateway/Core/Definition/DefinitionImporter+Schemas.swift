@@ -8,9 +8,9 @@ extension DefinitionImporter {
     let entries = members(node, "the schemas")
     if entries.count > limits.modelsMax { return fail(node, "the document has more than \(limits.modelsMax) schemas") }
     for (name, element) in entries {
-      // AWS takes letters and digits; dots, hyphens and underscores are what others' documents have besides.
-      if name.isEmpty || !name.utf8.allSatisfy({ MappingAction.isToken(String(UnicodeScalar($0))) && $0 < 0x80 }) {
-        fail(element, "\"\(Shown.text(name))\" is no name of a model; it has letters and digits")
+      // OpenAPI section 4.8.7; AWS takes letters and digits.
+      if name.isEmpty || !name.utf8.allSatisfy({ DefinitionImporter.isAlphanumeric($0) || "._-".utf8.contains($0) }) {
+        fail(element, "\"\(Shown.text(name))\" is no name of a model; it has letters, digits, dots, - and _")
         continue
       }
       if !name.utf8.allSatisfy(DefinitionImporter.isAlphanumeric) {
@@ -154,7 +154,7 @@ extension DefinitionImporter {
     let home = format.isSwagger ? ["definitions"] : ["components", "schemas"]
     if Array(pointer.tokens.prefix(home.count)) == home, pointer.tokens.count > home.count {
       if references.value(at: pointer, in: document.root) != nil {
-        return .string("#" + DocumentPointer(["components", "schemas"] + pointer.tokens.dropFirst(home.count)).description)
+        return .string(DocumentPointer(["components", "schemas"] + pointer.tokens.dropFirst(home.count)).fragment)
       }
     }
     guard spend(pointer.tokens.count), pointer.tokens.count <= limits.schemaDepthMax else { return node.value }

@@ -121,8 +121,9 @@ extension DefinitionImporter {
     if let version = authorizer.payloadFormatVersion, version != "1.0", version != "2.0" {
       fail(node, "authorizerPayloadFormatVersion is 1.0 or 2.0, not \(Shown.text(version))")
     }
-    if authorizer.identitySources.isEmpty, authorizer.kind == .token || authorizer.kind == .cognitoUserPools {
-      fail(scheme.node, "the scheme does not name the header that holds the token")
+    if authorizer.kind == .token || authorizer.kind == .cognitoUserPools {
+      let isHeader = authorizer.identitySources.count == 1 && authorizer.identitySources[0].hasPrefix("method.request.header.")
+      if !isHeader { fail(scheme.node, "the scheme does not name the one header that holds the token") }
     }
   }
 

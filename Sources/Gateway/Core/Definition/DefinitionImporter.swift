@@ -24,7 +24,6 @@ struct DefinitionImporter {
   var references = ReferenceTable()
   /// Members that were looked at. References let a small document ask for much work; this bounds it.
   private var work = 0
-  static let workMax = 8 << 20
   /// Near misses that are still looked for.
   var patience = 1000
 
@@ -68,10 +67,10 @@ struct DefinitionImporter {
   ///
   /// - Returns: false once the import has cost too much; the caller gives up.
   mutating func spend(_ count: Int) -> Bool {
-    guard work < DefinitionImporter.workMax else { return false }
+    guard work < limits.workMax else { return false }
     work += count + 1
-    if work < DefinitionImporter.workMax { return true }
-    findings.add(.error, DocumentPointer(), "the references of the document lead to more than \(DefinitionImporter.workMax) values")
+    if work < limits.workMax { return true }
+    findings.add(.error, DocumentPointer(), "the references of the document lead to more than \(limits.workMax) values")
     return false
   }
 
@@ -108,7 +107,14 @@ struct DefinitionImporter {
     }
     var fields: [String: DocumentNode] = [:]
     for (name, child) in members(node, rules.what) {
-      if rules.knows(name) { fields[name] = child } else { judge(unknown: name, child, rules) }
+      if !rules.knows(name) {
+        judge(unknown: name, child, rules)
+      } else if child.value == .null {
+        // YAML writes it where nothing stands after the colon.
+        note(child, "\"\(name)\" is null, which is read as if it were not there")
+      } else {
+        fields[name] = child
+      }
     }
     return Fields(node: node, byName: fields)
   }
@@ -207,6 +213,10 @@ struct DefinitionImporter {
     guard let node else { return [] }
     guard case .array(let elements) = node.value else {
       mismatch(node, what, "an array")
+      return []
+    }
+    guard elements.count <= limits.elementsMax else {
+      fail(node, "\(what) has \(elements.count) entries; at most \(limits.elementsMax) are read")
       return []
     }
     guard spend(elements.count) else { return [] }

@@ -8,6 +8,8 @@ public struct DefinitionLimits: Sendable, Equatable {
   public static let segmentsMax = 64
   /// Bytes of a path.
   public var pathBytesMax = 2048
+  /// Entries of an array that the definition keeps, such as an operation's parameters.
+  public var elementsMax = 1024
   /// Models; AWS has no quota for them.
   public var modelsMax = 4096
   /// Bytes of a mapping template (API Gateway developer guide, "Amazon API Gateway quotas": 300 KB).
@@ -20,6 +22,9 @@ public struct DefinitionLimits: Sendable, Equatable {
   public var schemaDepthMax = 128
   /// Milliseconds; AWS ends at 29,000 for REST and 30,000 for HTTP APIs.
   public var timeoutMillisecondsMax = 3_600_000
+
+  /// Members of objects and arrays that an import looks at; each time that a reference is followed they count again.
+  public var workMax = 2 << 20
 
   public init() {}
 }

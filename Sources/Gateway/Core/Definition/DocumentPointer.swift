@@ -38,6 +38,9 @@ public struct DocumentPointer: Hashable, Sendable, CustomStringConvertible {
   /// As RFC 6901 section 3 writes it; empty for the root.
   public var description: String { tokens.map { "/" + DocumentPointer.escaped($0) }.joined() }
 
+  /// As a reference writes it (RFC 6901 section 6). Only the percent sign has to be encoded for `init(fragment:)` to give it back.
+  public var fragment: String { "#" + description.split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%25") }
+
   /// `~0` stands for `~` and `~1` for `/`.
   private static func escaped(_ token: String) -> String {
     var text = ""

@@ -81,6 +81,6 @@ extension DefinitionImporter {
     let above = DocumentPointer(pointer.tokens.dropLast())
     guard let members = references.value(at: above, in: document.root)?.objectValue else { return nil }
     guard let name = nearest(last, members.prefix(NearMiss.candidatesMax).map(\.name)) else { return nil }
-    return "#" + above.appending(name).description
+    return above.appending(name).fragment
   }
 }

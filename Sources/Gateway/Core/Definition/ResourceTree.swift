@@ -71,8 +71,8 @@ struct ResourceTree {
     return result
   }
 
-  /// The parts of a path (API Gateway developer guide, "Amazon API Gateway important notes": letters, digits, underscores, hyphens, periods,
-  /// commas and colons; a parameter takes a whole part).
+  /// The parts of a path (API Gateway developer guide, "Amazon API Gateway important notes": letters, digits, underscores, hyphens,
+  /// periods, commas and colons; a parameter takes a whole part).
   static func parts(_ path: String, _ limits: DefinitionLimits) throws(PathRefusal) -> [APIDefinition.PathPart] {
     guard path.utf8.first == UInt8(ascii: "/") else { throw PathRefusal(reason: "a path begins with a slash") }
     guard path.utf8.count <= limits.pathBytesMax else { throw PathRefusal(reason: "the path is longer than \(limits.pathBytesMax) bytes") }
