@@ -45,7 +45,7 @@ public enum DefinitionFile {
         throw YAMLFault(mark: .none, reason: "holds no document")
       }
       let value = try YAMLValue.json(root)
-      return DefinitionDocument(file: file, root: value) { YAMLValue.position(of: $0, in: root) }
+      return DefinitionDocument(file: file, root: value) { YAMLValue.positions(of: $0, in: root) }
     } catch {
       let position = error.mark == .none ? nil : DocumentPosition(line: error.mark.line, column: error.mark.column)
       throw DefinitionFileFault(file: file, position: position, reason: error.reason)

@@ -48,10 +48,19 @@ enum YAMLValue {
     return true
   }
 
-  /// Where the value at a pointer begins; a member's value that is on lines of its own is told by its key.
-  static func position(of pointer: DocumentPointer, in root: YAMLNode) -> DocumentPosition? {
+  /// Where the values at pointers begin; a member is told by its key, since a value may be on lines of its own.
+  static func positions(of pointers: [DocumentPointer], in root: YAMLNode) -> [DocumentPosition?] {
+    var indices: [DocumentPointer: [String: Int]] = [:]
+    return pointers.map { position(of: $0, in: root, &indices) }
+  }
+
+  /// - Parameter indices: the keys of mappings that were looked at before, so that a large one is searched once.
+  private static func position(
+    of pointer: DocumentPointer, in root: YAMLNode, _ indices: inout [DocumentPointer: [String: Int]]
+  ) -> DocumentPosition? {
     var node = root
     var mark = root.mark
+    var way = DocumentPointer()
     for token in pointer.tokens {
       switch node.content {
       case .scalar: return nil
@@ -60,11 +69,23 @@ enum YAMLValue {
         node = items[index]
         mark = node.mark
       case .mapping(let pairs):
-        guard let pair = pairs.last(where: { if case .scalar(token, _) = $0.key.content { true } else { false } }) else { return nil }
-        node = pair.value
-        mark = pair.key.mark
+        let known = indices[way] ?? keys(pairs)
+        indices[way] = known
+        guard let index = known[token] else { return nil }
+        node = pairs[index].value
+        mark = pairs[index].key.mark
       }
+      way.tokens.append(token)
     }
     return DocumentPosition(line: mark.line, column: mark.column)
+  }
+
+  /// Of keys that stand twice the last, as a JSON object has it.
+  private static func keys(_ pairs: [YAMLNode.Pair]) -> [String: Int] {
+    var keys: [String: Int] = [:]
+    for (index, pair) in pairs.enumerated() {
+      if case .scalar(let text, _) = pair.key.content { keys[text] = index }
+    }
+    return keys
   }
 }

@@ -4,6 +4,10 @@ import Testing
 @testable import Gateway
 
 @Suite struct DocumentPlaceTests {
+  private func place(_ tokens: [String], in bytes: [UInt8]) -> DocumentPosition? {
+    DocumentLocator.positions(of: [DocumentPointer(tokens)], in: bytes)[0]
+  }
+
   @Test(arguments: [
     ("#", [String]()), ("#/a/b", ["a", "b"]), ("#/a~1b/m~0n", ["a/b", "m~n"]), ("#/%7Bid%7D/", ["{id}", ""]), ("#/~01", ["~1"]),
   ])
@@ -24,27 +28,35 @@ import Testing
     ([String](), 1, 1), (["é"], 3, 7), (["é", "a"], 3, 13), (["a/b"], 3, 28), (["a"], 3, 39),
   ])
   func aPlaceInJSONIsFoundAgain(_ tokens: [String], _ line: Int, _ column: Int) {
-    let found = DocumentLocator.position(of: DocumentPointer(tokens), in: Array(DocumentPlaceTests.text.utf8))
+    let found = place(tokens, in: Array(DocumentPlaceTests.text.utf8))
     #expect(found == DocumentPosition(line: line, column: column))
   }
 
   @Test(arguments: [(["0"], 1, 2), (["1", "bc"], 1, 17), (["2"], 2, 3), (["2", "1"], 2, 8), (["3"], 2, 13)])
   func elementsAndEscapedNamesAreFoundAgain(_ tokens: [String], _ line: Int, _ column: Int) {
     let text = "[1, {\"b\\u0063\": \"x,\\\"]}\"},\n  [[], {}], -1.5e3]"
-    #expect(DocumentLocator.position(of: DocumentPointer(tokens), in: Array(text.utf8)) == DocumentPosition(line: line, column: column))
+    #expect(place(tokens, in: Array(text.utf8)) == DocumentPosition(line: line, column: column))
   }
 
   @Test(arguments: [["b"], ["a", "0"], ["é", "b"], ["é", "a", "x"], ["-1"]]) func whatIsNotThereHasNoPlace(_ tokens: [String]) {
-    #expect(DocumentLocator.position(of: DocumentPointer(tokens), in: Array(DocumentPlaceTests.text.utf8)) == nil)
+    #expect(place(tokens, in: Array(DocumentPlaceTests.text.utf8)) == nil)
   }
 
   @Test(arguments: ["", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\": [", "[1,", "{\"a\\", "[\"\\"]) func aTextThatIsCutOffHasNoPlaceEither(
     _ text: String
   ) {
     for tokens in [["a"], ["a", "0"], ["1"], ["0", "0"]] {
-      _ = DocumentLocator.position(of: DocumentPointer(tokens), in: Array(text.utf8))
+      _ = place(tokens, in: Array(text.utf8))
     }
-    #expect(DocumentLocator.position(of: DocumentPointer(["zzz"]), in: Array(text.utf8)) == nil)
+    #expect(place(["zzz"], in: Array(text.utf8)) == nil)
+  }
+
+  @Test func manyPlacesAreFoundAtOnce() {
+    let text = "{\"b\": [1,\n 2], \"a\": {\"c\": 3}}"
+    let pointers = [["a", "c"], ["b", "1"], ["x"], [], ["b"], ["a", "c"]].map { DocumentPointer($0) }
+    let found = DocumentLocator.positions(of: pointers, in: Array(text.utf8))
+    #expect(found.map { $0?.line } == [2, 2, nil, 1, 1, 2])
+    #expect(found.map { $0?.column } == [17, 2, nil, 1, 7, 17])
   }
 
   @Test func namesWithValuesKeepTheirOrder() {

@@ -7,15 +7,16 @@ public struct DefinitionDocument: Sendable {
   /// The file as the operator named it; empty where there is none.
   public let file: String
   public let root: JSONValue
-  /// The line and column of the value at a pointer, or nil where that is not known.
-  public let position: @Sendable (DocumentPointer) -> DocumentPosition?
+  /// The line and column of the value at each pointer, or nil where that is not known.
+  public let positions: @Sendable ([DocumentPointer]) -> [DocumentPosition?]
 
   public init(
-    file: String, root: JSONValue, position: @escaping @Sendable (DocumentPointer) -> DocumentPosition? = { _ in nil }
+    file: String, root: JSONValue,
+    positions: @escaping @Sendable ([DocumentPointer]) -> [DocumentPosition?] = { Array(repeating: nil, count: $0.count) }
   ) {
     self.file = file
     self.root = root
-    self.position = position
+    self.positions = positions
   }
 
   /// AWS takes no larger file (API Gateway developer guide, "Amazon API Gateway quotas and important notes").
@@ -25,6 +26,6 @@ public struct DefinitionDocument: Sendable {
   ///
   /// - Throws: the first fault of the text.
   public init(file: String, json bytes: [UInt8], limits: JSONLimits = JSONLimits(bytesMax: bytesMax)) throws(JSONError) {
-    self.init(file: file, root: try JSONValue.parse(bytes, limits: limits)) { DocumentLocator.position(of: $0, in: bytes) }
+    self.init(file: file, root: try JSONValue.parse(bytes, limits: limits)) { DocumentLocator.positions(of: $0, in: bytes) }
   }
 }

@@ -70,10 +70,13 @@ struct DefinitionFindings {
 
   /// All that was kept, with places, in the order of the text where that is known.
   func placed(in document: DefinitionDocument) -> [DefinitionFinding] {
-    var all = noted.map {
+    // A part that is missing is told at the place of what it is missing from.
+    let pointers = noted.flatMap { [$0.pointer, DocumentPointer(Array($0.pointer.tokens.dropLast()))] }
+    let positions = document.positions(pointers)
+    var all = noted.enumerated().map { index, noted in
       DefinitionFinding(
-        severity: $0.severity, file: document.file, pointer: $0.pointer, position: DefinitionFindings.position($0.pointer, document),
-        message: $0.message, suggestion: $0.suggestion)
+        severity: noted.severity, file: document.file, pointer: noted.pointer, position: positions[index * 2] ?? positions[index * 2 + 1],
+        message: noted.message, suggestion: noted.suggestion)
     }
     let end = (line: Int.max, column: Int.max)
     let keyed = all.enumerated().map { (key: $1.position.map { ($0.line, $0.column) } ?? end, index: $0) }
@@ -87,11 +90,5 @@ struct DefinitionFindings {
           suggestion: nil))
     }
     return all
-  }
-
-  /// The place of a pointer; a part that is missing is told at the place of what it is missing from.
-  private static func position(_ pointer: DocumentPointer, _ document: DefinitionDocument) -> DocumentPosition? {
-    if let position = document.position(pointer) { return position }
-    return pointer.tokens.isEmpty ? nil : document.position(DocumentPointer(pointer.tokens.dropLast()))
   }
 }

@@ -45,9 +45,9 @@ struct DefinitionImporter {
   var limits: DefinitionLimits { options.limits }
 
   var placedProtections: [DefinitionProtection] {
-    protections.prefix(DefinitionFindings.keptMax).map {
+    zip(protections, document.positions(protections.map(\.pointer))).map { protection, position in
       DefinitionProtection(
-        kind: $0.kind, operation: $0.operation, file: document.file, pointer: $0.pointer, position: document.position($0.pointer))
+        kind: protection.kind, operation: protection.operation, file: document.file, pointer: protection.pointer, position: position)
     }
   }
 

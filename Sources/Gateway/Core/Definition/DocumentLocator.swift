@@ -3,41 +3,84 @@
 
 import Runtime
 
-/// Finds values in a text that a JSON parser has accepted; a text it has not gives nil, never a trap.
+/// Finds values in a text that a JSON parser has accepted; a text it has not gives nil, never a trap. All pointers are found on one way,
+/// which passes each byte once a level at most.
 struct DocumentLocator {
+  /// One step of the pointers that are looked for.
+  private struct Step {
+    var next: [String: Int] = [:]
+    /// Where the value begins, once it is found.
+    var offset: Int?
+  }
+
   private let bytes: [UInt8]
   private var cursor = 0
+  private var steps = [Step()]
 
-  /// - Returns: where the value begins, or, where the last token names nothing, nil.
-  static func position(of pointer: DocumentPointer, in bytes: [UInt8]) -> DocumentPosition? {
+  /// - Returns: for each pointer where its value begins, or nil where there is none.
+  static func positions(of pointers: [DocumentPointer], in bytes: [UInt8]) -> [DocumentPosition?] {
     var locator = DocumentLocator(bytes: bytes)
-    for token in pointer.tokens {
-      locator.skipSpace()
-      switch locator.peeked {
-      case UInt8(ascii: "{"): guard locator.enterObject(token) else { return nil }
-      case UInt8(ascii: "["): guard let index = Int(token), locator.enterArray(index) else { return nil }
-      default: return nil
-      }
-    }
-    locator.skipSpace()
-    return locator.cursor < bytes.count ? locator.place : nil
+    let wanted = pointers.map { locator.add($0) }
+    locator.find(0)
+    let offsets = wanted.map { locator.steps[$0].offset }
+    let places = locator.places(of: offsets.compactMap { $0 })
+    return offsets.map { $0.flatMap { places[$0] } }
   }
 
   private init(bytes: [UInt8]) { self.bytes = bytes }
 
-  private var peeked: UInt8? { cursor < bytes.count ? bytes[cursor] : nil }
-
-  private var place: DocumentPosition {
-    var position = DocumentPosition(line: 1, column: 1)
-    for byte in bytes[..<cursor] {
-      if byte == UInt8(ascii: "\n") {
-        position = DocumentPosition(line: position.line + 1, column: 1)
-      } else if byte & 0xC0 != 0x80 {
-        position.column += 1
+  private mutating func add(_ pointer: DocumentPointer) -> Int {
+    var step = 0
+    for token in pointer.tokens {
+      if let known = steps[step].next[token] {
+        step = known
+      } else {
+        steps[step].next[token] = steps.count
+        step = steps.count
+        steps.append(Step())
       }
     }
-    return position
+    return step
   }
+
+  /// Looks at the value under the cursor for a step; the cursor may end up anywhere behind. As deep as the pointers are long.
+  private mutating func find(_ step: Int) {
+    skipSpace()
+    guard cursor < bytes.count else { return }
+    steps[step].offset = cursor
+    guard !steps[step].next.isEmpty else { return }
+    let found =
+      switch bytes[cursor] {
+      case UInt8(ascii: "{"): members(steps[step].next)
+      case UInt8(ascii: "["): elements(steps[step].next)
+      default: [:] as [Int: Int]
+      }
+    for (next, start) in found.sorted(by: { $0.key < $1.key }) {
+      cursor = start
+      find(next)
+    }
+  }
+
+  /// Line and column of each offset, counted in one pass.
+  private func places(of offsets: [Int]) -> [Int: DocumentPosition] {
+    var places: [Int: DocumentPosition] = [:]
+    var position = DocumentPosition(line: 1, column: 1)
+    var passed = 0
+    for offset in Set(offsets).sorted() {
+      for byte in bytes[passed..<offset] {
+        if byte == UInt8(ascii: "\n") {
+          position = DocumentPosition(line: position.line + 1, column: 1)
+        } else if byte & 0xC0 != 0x80 {
+          position.column += 1
+        }
+      }
+      passed = offset
+      places[offset] = position
+    }
+    return places
+  }
+
+  private var peeked: UInt8? { cursor < bytes.count ? bytes[cursor] : nil }
 
   private mutating func skipSpace() {
     while let byte = peeked, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { cursor += 1 }
@@ -76,49 +119,49 @@ struct DocumentLocator {
     } while depth > 0
   }
 
-  /// Goes to the value of the last member of that name, which is the one that `JSONValue` gives.
-  private mutating func enterObject(_ name: String) -> Bool {
+  /// Where the values of the wanted members begin; of members of one name the last, which is the one that `JSONValue` gives.
+  private mutating func members(_ wanted: [String: Int]) -> [Int: Int] {
+    var found: [Int: Int] = [:]
     cursor += 1
-    var found: Int?
     while true {
       skipSpace()
       guard peeked == UInt8(ascii: "\"") else { break }
       let start = cursor
       skipString()
-      let isIt = matches(name, start..<min(cursor, bytes.count))
+      let name = name(start..<min(cursor, bytes.count))
       skipSpace()
-      guard peeked == UInt8(ascii: ":") else { return false }
+      guard peeked == UInt8(ascii: ":") else { break }
       cursor += 1
       skipSpace()
-      if isIt { found = cursor }
+      if let step = wanted[name] { found[step] = cursor }
       skipValue()
       skipSpace()
       guard peeked == UInt8(ascii: ",") else { break }
       cursor += 1
     }
-    if let found { cursor = found }
-    return found != nil
+    return found
   }
 
-  private func matches(_ name: String, _ quoted: Range<Int>) -> Bool {
+  private func name(_ quoted: Range<Int>) -> String {
     let inner = bytes[quoted].dropFirst().dropLast()
-    if !inner.contains(UInt8(ascii: "\\")) { return inner.elementsEqual(name.utf8) }
-    return (try? JSONValue.parse(Array(bytes[quoted])))?.stringValue == name
+    if !inner.contains(UInt8(ascii: "\\")) { return String(decoding: inner, as: UTF8.self) }
+    return (try? JSONValue.parse(Array(bytes[quoted])))?.stringValue ?? ""
   }
 
-  private mutating func enterArray(_ index: Int) -> Bool {
+  private mutating func elements(_ wanted: [String: Int]) -> [Int: Int] {
+    var found: [Int: Int] = [:]
+    var index = 0
     cursor += 1
-    var passed = 0
-    while passed < index {
+    while true {
       skipSpace()
-      guard let byte = peeked, byte != UInt8(ascii: "]") else { return false }
+      guard let byte = peeked, byte != UInt8(ascii: "]") else { break }
+      if let step = wanted[String(index)] { found[step] = cursor }
       skipValue()
       skipSpace()
-      guard peeked == UInt8(ascii: ",") else { return false }
+      guard peeked == UInt8(ascii: ",") else { break }
       cursor += 1
-      passed += 1
+      index += 1
     }
-    skipSpace()
-    return index >= 0 && peeked != UInt8(ascii: "]")
+    return found
   }
 }
