@@ -17,7 +17,7 @@ import Testing
     #expect(DocumentPointer(fragment: "#" + pointer.description) == pointer)
   }
 
-  @Test(arguments: ["", "a", "/a", "#a", "#%", "#/%4", "#/%zz", "#/%FF"]) func otherTextIsNone(_ text: String) {
+  @Test(arguments: ["", "a", "/a", "#a", "#%", "#/%4", "#/%+4", "#/%zz", "#/%FF"]) func otherTextIsNone(_ text: String) {
     #expect(DocumentPointer(fragment: text) == nil)
   }
 
@@ -42,7 +42,8 @@ import Testing
     #expect(place(tokens, in: Array(DocumentPlaceTests.text.utf8)) == nil)
   }
 
-  @Test(arguments: ["", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\": [", "[1,", "{\"a\\", "[\"\\"]) func aTextThatIsCutOffHasNoPlaceEither(
+  @Test(arguments: ["", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\": [", "[1,", "[\u{1}", "{\"a\":\u{1}", "{\"a\\", "[\"\\"])
+  func aTextThatIsCutOffHasNoPlaceEither(
     _ text: String
   ) {
     for tokens in [["a"], ["a", "0"], ["1"], ["0", "0"]] {

@@ -1,5 +1,5 @@
-// Imports and exports as AWS was recorded to make them. The recordings are not part of this repository: the folder that has them is named
-// by TIDEGATE_VECTORS.
+// Imports and exports as AWS was recorded to make them. The recordings are not part of this repository: TIDEGATE_VECTORS names the folder
+// that has them, with the folder `aws` in it.
 import Foundation
 import Gateway
 import Runtime
@@ -8,10 +8,12 @@ import Testing
 @testable import Node
 
 enum AWSVectors {
-  static let folder = ProcessInfo.processInfo.environment["TIDEGATE_VECTORS"]
+  static let folder = URL(fileURLWithPath: ProcessInfo.processInfo.environment["TIDEGATE_VECTORS"] ?? "/nowhere").appendingPathComponent(
+    "aws")
+  static let isPresent = FileManager.default.fileExists(atPath: folder.appendingPathComponent("14_openapi_import.json").path)
 
   static func cases(_ file: String) throws -> [JSONValue] {
-    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder ?? "")/\(file)")))
+    let bytes = [UInt8](try Data(contentsOf: folder.appendingPathComponent(file)))
     return try #require(try JSONValue.parse(bytes)["cases"]?.arrayValue)
   }
 
@@ -29,7 +31,7 @@ enum AWSVectors {
   }
 }
 
-@Suite(.enabled(if: AWSVectors.folder != nil)) struct DefinitionVectorTests {
+@Suite(.enabled(if: AWSVectors.isPresent, "the recordings are absent; set TIDEGATE_VECTORS to their folder")) struct DefinitionVectorTests {
   @Test func importsGiveWhatTheControlPlaneReports() throws {
     var compared = 0
     for vector in try AWSVectors.cases("14_openapi_import.json") {
@@ -101,6 +103,44 @@ enum AWSVectors {
       }
     }
     #expect(compared == 18)
+  }
+
+  /// Of the transcripts of the control plane those that begin with a document: what is read of the API until something else changes it.
+  @Test func importsOfTheTranscriptsGiveWhatIsReadAfterThem() throws {
+    var compared = 0
+    for vector in try AWSVectors.cases("13_control_plane_transcripts.json") {
+      var view: ControlPlaneView?
+      var values = RecordedValue()
+      for step in vector["steps"]?.arrayValue ?? [] {
+        let operation = step["op"]?.stringValue ?? ""
+        let recorded = step["expect"]?.objectValue?.first?.value
+        if operation == "import_rest_api" || operation == "put_rest_api" {
+          view = nil
+          guard let text = step["params"]?["body"]?.stringValue, step["params"]?["mode"] != "merge" else { break }
+          let document = try? AWSVectors.document(text, "")
+          #expect((document == nil) == (recorded?["kind"] == "error"))
+          guard let document else { continue }
+          let result = DefinitionImport(document, AWSVectors.options(step["params"]?["parameters"]))
+          let definition = try #require(result.definition, "\(vector["id"]?.stringValue ?? ""): \(result.errors)")
+          if step["params"]?["failOnWarnings"] == true { #expect(result.warnings == []) }
+          view = ControlPlaneView(definition, apiID: "a1b2c3")
+          continue
+        }
+        if operation.hasPrefix("get_") == false && operation != "create_rest_api" { view = nil }
+        guard let view, let recorded, recorded["kind"] == "response", let expected = recorded["recorded"] else { continue }
+        let ours: JSONValue
+        switch operation {
+        case "get_resources": ours = ["items": .array(view.resources())]
+        case "get_models": ours = ["items": .array(view.models())]
+        case "get_authorizers": ours = ["items": .array(view.authorizers())]
+        default: continue
+        }
+        values.compare(expected, ours, at: operation)
+        compared += 1
+      }
+      #expect(values.differences == [], "\(vector["id"]?.stringValue ?? "")")
+    }
+    #expect(compared >= 5)
   }
 
   // MARK: Views

@@ -50,7 +50,7 @@ struct DefinitionFindings {
   /// How many of one severity are kept; one more says that there were others.
   static let keptMax = 100
 
-  private struct Noted {
+  private struct Noted: Hashable {
     let severity: DefinitionFinding.Severity
     let pointer: DocumentPointer
     let message: String
@@ -58,14 +58,19 @@ struct DefinitionFindings {
   }
 
   private var noted: [Noted] = []
+  private var seen: Set<Noted> = []
   private var counts = [0, 0, 0]
 
   func count(_ severity: DefinitionFinding.Severity) -> Int { counts[severity.rawValue] }
 
   mutating func add(_ severity: DefinitionFinding.Severity, _ pointer: DocumentPointer, _ message: String, suggestion: String? = nil) {
+    let finding = Noted(severity: severity, pointer: pointer, message: message, suggestion: suggestion)
+    // What many places refer to is told once.
+    guard !seen.contains(finding) else { return }
     counts[severity.rawValue] += 1
     guard counts[severity.rawValue] <= DefinitionFindings.keptMax else { return }
-    noted.append(Noted(severity: severity, pointer: pointer, message: message, suggestion: suggestion))
+    seen.insert(finding)
+    noted.append(finding)
   }
 
   /// All that was kept, with places, in the order of the text where that is known.

@@ -153,7 +153,7 @@ struct DefinitionImporter {
   // MARK: Values
 
   mutating func mismatch(_ node: DocumentNode, _ what: String, _ expected: String) {
-    fail(node, "\(what) is \(expected), not \(DefinitionImporter.shown(node.value))")
+    fail(node, "\(what) must be \(expected), not \(DefinitionImporter.shown(node.value))")
   }
 
   /// A value in a message, shortened.

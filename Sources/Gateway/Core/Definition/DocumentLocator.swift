@@ -112,9 +112,8 @@ struct DocumentLocator {
         if depth == 0 { return }
         cursor += 1
       default:
-        while let byte = peeked, byte > 0x20, byte != UInt8(ascii: ","), byte != UInt8(ascii: "]"), byte != UInt8(ascii: "}") {
-          cursor += 1
-        }
+        cursor += 1
+        while let byte = peeked, byte > 0x20, !",]}".utf8.contains(byte) { cursor += 1 }
       }
     } while depth > 0
   }

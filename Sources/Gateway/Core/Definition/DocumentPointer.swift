@@ -19,7 +19,8 @@ public struct DocumentPointer: Hashable, Sendable, CustomStringConvertible {
         bytes.append(byte)
         continue
       }
-      guard rest.count >= 2, let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+      let digits = String(decoding: rest.prefix(2), as: UTF8.self)
+      guard rest.count >= 2, digits.first?.isHexDigit == true, let code = UInt8(digits, radix: 16) else { return nil }
       rest = rest.dropFirst(2)
       bytes.append(code)
     }
