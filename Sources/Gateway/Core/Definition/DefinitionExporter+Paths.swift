@@ -14,21 +14,22 @@ extension DefinitionExporter {
   }
 
   private func path(_ resource: APIDefinition.Resource) -> JSONValue {
-    .object(resource.methods.map { JSONMember(name($0.method), operation($0.operation, isDefault: false)) })
+    .object(resource.methods.map { JSONMember(name($0.method), operation($0.operation, of: nil)) })
   }
 
   func routes() -> JSONValue {
     var paths: NamedValues<[JSONMember]> = [:]
     for route in definition.routes {
       let path = route.key.isDefault ? "/$default" : String(route.key.text.drop { $0 != "/" })
-      paths[path, default: []].append(JSONMember(name(route.key.method), operation(route.operation, isDefault: route.key.isDefault)))
+      paths[path, default: []].append(JSONMember(name(route.key.method), operation(route.operation, of: route.key)))
     }
     return .object(paths.map { JSONMember($0.name, .object($0.value)) })
   }
 
   private func name(_ method: RouteMethod) -> String { method == .any ? AWSExtension.anyMethod : method.text.lowercased() }
 
-  private func operation(_ operation: APIDefinition.Operation, isDefault: Bool) -> JSONValue {
+  /// - Parameter key: that of an HTTP API's route.
+  private func operation(_ operation: APIDefinition.Operation, of key: RouteKey?) -> JSONValue {
     var members = MemberList()
     members.add("operationId", operation.name)
     if isSwagger {
@@ -39,9 +40,14 @@ extension DefinitionExporter {
     if !operation.requestModels.isEmpty, !isSwagger {
       members.add("requestBody", ["content": content(operation.requestModels), "required": true])
     }
-    members.add("responses", .object(operation.responses.map { JSONMember($0.name, response($0.name, $0.value)) }))
+    if let key, operation.responses.isEmpty {
+      // OpenAPI demands a response, and HTTP APIs declare none.
+      members.add("responses", ["default": ["description": .string("Default response for \(key.text)")]])
+    } else {
+      members.add("responses", .object(operation.responses.map { JSONMember($0.name, response($0.name, $0.value)) }))
+    }
     addSecurity(operation, &members)
-    if isDefault { members.add("isDefaultRoute", true) }
+    if key?.isDefault == true { members.add("isDefaultRoute", true) }
     if hasAll { members.add(AWSExtension.requestValidator, operation.requestValidator) }
     if options.extensions.contains(.integrations) { members.add(AWSExtension.integration, operation.integration.map(integration)) }
     return members.object

@@ -10,6 +10,7 @@ extension DefinitionImporter {
     operation.name = string(fields["operationId"], "operationId")
     if let mark = fields["isDefaultRoute"], definition.kind == .rest { warn(mark, "a REST API has no default route") }
     if let callbacks = fields["callbacks"] { note(callbacks, "callbacks are calls that an API makes; an API gateway serves none") }
+    if let servers = fields["servers"] { note(servers, "an API gateway answers by itself; servers of an operation have no effect") }
     readParameters(shared, own: fields["parameters"], fields, place, &operation)
     if let body = fields["requestBody"] { readRequestBody(body, &operation) }
     readResponses(fields, &operation)

@@ -1,4 +1,5 @@
 // Owns the reading of `paths`: into the resources of a REST API, or into the routes of an HTTP API.
+import Runtime
 
 extension DefinitionImporter {
   /// One operation's place in the API.

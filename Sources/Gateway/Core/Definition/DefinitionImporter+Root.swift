@@ -66,6 +66,7 @@ extension DefinitionImporter {
     if info["title"] == nil { fail(node, "the info object has no title, which is the API's name") }
     if let title = text(info["title"], "the title") {
       if title.isEmpty { fail(node, "the title is empty; it is the API's name") }
+      if title.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { fail(node, "the title has a control character; it is the API's name") }
       definition.name = title
     }
     definition.description = string(info["description"], "the description")

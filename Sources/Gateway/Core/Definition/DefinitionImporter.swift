@@ -238,19 +238,3 @@ struct DefinitionImporter {
     return nil
   }
 }
-
-/// How text of a document is shown in a message: shortened, without control characters.
-enum Shown {
-  static func text(_ text: String) -> String {
-    var shown = ""
-    for (count, scalar) in text.unicodeScalars.enumerated() {
-      if count == 80 { return shown + "…" }
-      if scalar.value < 0x20 || scalar.value == 0x7F || scalar.properties.generalCategory == .control {
-        shown += "\\u{\(String(scalar.value, radix: 16))}"
-      } else {
-        shown.unicodeScalars.append(scalar)
-      }
-    }
-    return shown
-  }
-}

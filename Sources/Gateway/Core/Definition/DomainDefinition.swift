@@ -1,5 +1,6 @@
 // Owns custom domains: their names and the mappings of their paths to stages of APIs, with the checks of these. Which mapping a request
 // takes is compiled elsewhere; certificates belong to listeners.
+import Runtime
 
 /// A domain that an operator gives to APIs (API Gateway developer guide, "Setting up custom domain names").
 public struct DomainDefinition: Hashable, Sendable {

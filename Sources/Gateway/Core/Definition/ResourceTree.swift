@@ -1,4 +1,5 @@
 // Owns the path tree of a REST API while it grows: which paths can live together, and the order in which the model has them.
+import Runtime
 
 /// Why a path was refused.
 struct PathRefusal: Error, Equatable {
