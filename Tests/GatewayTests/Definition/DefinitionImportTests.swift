@@ -230,6 +230,26 @@ import Testing
     #expect(result.warnings.map(\.pointer.description) == ["/security/1/key"])
   }
 
+  @Test func anOperationIsOpenedByAnEmptySecurityOrNone() throws {
+    let schemes = #"""
+      "security":[{"fn":[]}],"components":{"securitySchemes":{"fn":{"type":"apiKey","name":"A","in":"header",
+      "x-amazon-apigateway-authorizer":{"type":"token","authorizerUri":"arn:x"}}}}
+      """#
+    let operations = #""/a":{"get":{MOCK},"post":{"security":[],MOCK},"put":{"security":[{"NONE":[]}],MOCK}}"#
+    let result = try Sample.import(Sample.openAPI(operations.replacing("MOCK", with: Sample.mock), schemes))
+    let methods = try #require(result.definition, "\(result.findings)").resources[1].methods
+    #expect(methods.map(\.operation.authorization.kind) == [.custom, .none, .none])
+    #expect(result.protections.map(\.operation) == ["GET /a"] && result.warnings.isEmpty)
+  }
+
+  @Test(arguments: [("http", "http://a", "PUT"), ("aws_proxy", "arn:f", "POST")])
+  func aMethodThatIsMissingIsToldAndTaken(_ type: String, _ uri: String, _ method: String) throws {
+    let integration = #""x-amazon-apigateway-integration":{"type":"\#(type)","uri":"\#(uri)"}"#
+    let result = try Sample.import(Sample.openAPI(#""/a":{"put":{\#(integration)}}"#))
+    #expect(result.definition?.resources[1][.put]?.operation.integration?.httpMethod == method)
+    #expect(result.warnings.count == 1)
+  }
+
   @Test func aJWTAuthorizerFindsItsIssuer() throws {
     let definition = try Sample.definition(
       Sample.openAPI(

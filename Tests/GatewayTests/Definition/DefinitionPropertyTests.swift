@@ -61,7 +61,7 @@ private struct Mutation {
 
 @Suite struct DefinitionPropertyTests {
   /// Each seed is a document of its own; whoever looks for trouble lets it have thousands.
-  private static let runs: UInt64 = 150
+  private static let runs: UInt64 = 300
 
   @Test(arguments: ["rest.json", "http.json"], [DefinitionExportOptions.Format.oas30, .swagger])
   func whatWasImportedSurvives(_ name: String, _ format: DefinitionExportOptions.Format) throws {

@@ -47,10 +47,12 @@ extension DefinitionImporter {
     }
     guard let method, let node = fields["httpMethod"] else {
       if integration.subtype != nil { return }
+      // AWS's services take nothing else from a gateway.
+      let fallback = integration.kind.isHTTP ? place.method.text : RouteMethod.post.text
       if fields["httpMethod"] == nil {
-        warn(fields.node, "the integration of \(place.text) has no httpMethod, which AWS demands; \(place.method.text) is taken")
+        warn(fields.node, "the integration of \(place.text) has no httpMethod, which AWS demands; \(fallback) is taken")
       }
-      integration.httpMethod = place.method.text
+      integration.httpMethod = fallback
       return
     }
     guard MappingAction.isToken(method) else { return fail(node, "\"\(Shown.text(method))\" is no HTTP method") }

@@ -161,6 +161,8 @@ extension DefinitionImporter {
   ) {
     let scopes = strings(node, "the scopes")
     guard let scheme = schemes[name] else {
+      // AWS SAM writes it where an operation shall be open although the API has an authorizer.
+      if name == "NONE", isOwn { return note(node, "the operation asks for no authorization") }
       let near = nearest(name) { $0.schemes.keys.sorted() }
       return fail(node, "there is no security scheme \"\(Shown.text(name))\"", suggestion: near)
     }
