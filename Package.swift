@@ -20,6 +20,7 @@ let fuzzers: [Target] =
     .executableTarget(name: "fuzz-templates", dependencies: ["VTL"], path: "Tests/Fuzz/Templates"),
     .executableTarget(name: "fuzz-paths", dependencies: ["VTL"], path: "Tests/Fuzz/Paths"),
     .executableTarget(name: "fuzz-schemas", dependencies: ["Gateway"], path: "Tests/Fuzz/Schemas"),
+    .executableTarget(name: "fuzz-definitions", dependencies: ["Gateway", "Runtime"], path: "Tests/Fuzz/Definitions"),
   ]
 
 let package = Package(

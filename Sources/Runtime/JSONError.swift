@@ -61,7 +61,8 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
 
   public var description: String { "line \(line), column \(column) (byte \(offset)): \(reason)" }
 
-  private var reason: String {
+  /// What is wrong, without the place.
+  public var reason: String {
     switch kind {
     case .unexpectedEnd: "the text ends too early"
     case .unexpectedByte(let byte): "unexpected \(JSONError.shown(byte))"

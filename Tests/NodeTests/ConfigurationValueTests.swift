@@ -80,16 +80,4 @@ import Testing
     #expect(configuration.listeners[0].address.port == 9001 && !configuration.listeners[0].http2)
     #expect(configuration.node.workers == 5 && configuration.node.drain == .seconds(2) && configuration.log.level == .error)
   }
-
-  @Test func theNearestWordIsTheOneThatWasMeant() {
-    let words = ["balance", "health", "host", "retries", "first_byte"]
-    #expect(NearMiss.nearest(to: "balanse", among: words) == "balance")
-    #expect(NearMiss.nearest(to: "blaance", among: words) == "balance")
-    #expect(NearMiss.nearest(to: "FirstByte", among: words) == "first_byte")
-    #expect(NearMiss.nearest(to: "hsot", among: words) == "host")
-    #expect(NearMiss.nearest(to: "zebra", among: words) == nil)
-    #expect(NearMiss.nearest(to: "", among: words) == nil)
-    #expect(NearMiss.distance(Array("ca".utf8), Array("abc".utf8)) == 3)
-    #expect(NearMiss.distance(Array("abcd".utf8), Array("acbd".utf8)) == 1)
-  }
 }

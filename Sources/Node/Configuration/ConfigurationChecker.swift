@@ -1,5 +1,6 @@
 // Owns the judgement of one document against ConfigurationTable: it collects every fault and yields typed values.
 // Leaves rules between keys to ConfigurationRules and knows no key by name.
+import Runtime
 
 struct ConfigurationChecker {
   let file: String

@@ -1,6 +1,7 @@
 // Owns what must hold between keys: references, addresses used twice, options that exclude each other.
 // It works on whatever part of the document was sound, so that one load reports these faults beside all others.
 import Gossip
+import Runtime
 
 /// Judges the route keys of one API together.
 ///

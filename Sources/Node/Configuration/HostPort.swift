@@ -1,5 +1,6 @@
 // Owns addresses as a configuration writes them: host and port, endpoint, and sets of statuses. Leaves name resolution to Proxy.
 import Glibc
+import Runtime
 
 /// A host (an IP address or a name, without brackets) and a port.
 public struct HostPort: Sendable, Hashable, CustomStringConvertible {

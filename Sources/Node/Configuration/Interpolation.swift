@@ -1,4 +1,5 @@
 // Owns `${NAME}` in scalars. It works on parsed values, so a variable can never add keys or structure to a document.
+import Runtime
 
 enum Interpolation {
   /// A text with its variables put in, or why that cannot be done.
@@ -72,21 +73,7 @@ enum Characters {
   }
 }
 
-/// How a piece of a document appears in a message: bounded and on one line.
-enum Shown {
-  static func text(_ text: String) -> String {
-    var shown = ""
-    for (count, scalar) in text.unicodeScalars.enumerated() {
-      if count == 80 { return shown + "…" }
-      if scalar.value < 0x20 || scalar.value == 0x7F || scalar.properties.generalCategory == .control {
-        shown += "\\u{\(String(scalar.value, radix: 16))}"
-      } else {
-        shown.unicodeScalars.append(scalar)
-      }
-    }
-    return shown
-  }
-
+extension Shown {
   /// A step of a path: quoted unless it is a plain word.
   static func step(_ key: String) -> String {
     let plain = !key.isEmpty && key.utf8.allSatisfy { Characters.isLetter($0) || Characters.isDigit($0) || $0 == 0x5F || $0 == 0x2D }

@@ -1,5 +1,6 @@
 // Owns how files are found and looked at before anything relies on them, and how they are replaced.
 import Glibc
+import Runtime
 
 enum NamedFile {
   /// What is expected of a file.

@@ -1,4 +1,5 @@
 // Owns how durations, sizes and numbers are written in a configuration, both ways.
+import Runtime
 
 enum Quantities {
   /// Why a text is not the quantity that was asked for.

@@ -4,6 +4,7 @@
 // It reads the events of the libyaml that Yams carries (module CYaml) instead of calling Yams.compose: compose stops at the
 // first duplicate key, hashes whole key subtrees (exponential for aliases inside keys) and knows no bound on what aliases expand to.
 internal import CYaml
+import Runtime
 
 /// A place in a document; lines and columns count from 1, columns count characters.
 struct YAMLMark: Sendable, Equatable {

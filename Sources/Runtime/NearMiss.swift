@@ -1,16 +1,16 @@
 // Owns the guess at what was meant: the known word nearest to an unknown one.
 
-enum NearMiss {
+public enum NearMiss {
   /// Candidates beyond this many are not looked at, so that a hostile document costs a bounded time.
-  static let candidatesMax = 500
+  public static let candidatesMax = 500
   /// Longer words are not compared.
-  static let wordMax = 64
+  public static let wordMax = 64
 
   /// The candidate nearest to `word`, or nil when none is near enough to be what was meant.
   ///
   /// Near enough is a Damerau-Levenshtein distance (optimal string alignment) of at most a third of the word's length,
   /// never more than 3; words that differ only in case, `-` and `_` are always near.
-  static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
+  public static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
     let wanted = Array(word.utf8)
     guard !wanted.isEmpty, wanted.count <= wordMax else { return nil }
     let bound = min(3, max(1, wanted.count / 3))
