@@ -73,7 +73,7 @@ import Testing
   @Test(arguments: rows)
   func anExpressionMatches(_ row: Row) throws {
     let pattern = try SchemaPattern(row.pattern)
-    let matcher = try #require(PatternMatcher())
+    let matcher = try #require(SchemaPatternMatcher())
     for text in row.matches { #expect(matcher.match(pattern, text) == .matches, "\(text.debugDescription)") }
     for text in row.differs { #expect(matcher.match(pattern, text) == .differs, "\(text.debugDescription)") }
   }
@@ -106,7 +106,7 @@ import Testing
 
   @Test func aMatchThatTakesTooLongIsGivenUp() throws {
     let pattern = try SchemaPattern("^(\\w+\\s?)*$")
-    let matcher = try #require(PatternMatcher())
+    let matcher = try #require(SchemaPatternMatcher())
     #expect(matcher.match(pattern, String(repeating: "a", count: 60) + "!") == .exhausted)
     #expect(matcher.match(pattern, "a b c") == .matches)
     // What is linear goes through, however long.

@@ -34,7 +34,7 @@ final class SchemaPattern: @unchecked Sendable {
 }
 
 /// What matching needs besides the expression; for one validation, on one thread.
-final class PatternMatcher {
+final class SchemaPatternMatcher {
   enum Outcome { case matches, differs, exhausted }
 
   private let data: OpaquePointer

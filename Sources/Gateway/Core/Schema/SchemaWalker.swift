@@ -36,7 +36,7 @@ struct SchemaWalker {
   private(set) var isExhausted = false
   /// The resources on the way here, outermost first (2020-12 core §7.1, dynamic scope).
   private var scope: [Int32] = []
-  private var matcher: PatternMatcher?
+  private var matcher: SchemaPatternMatcher?
 
   init(_ schema: CompiledSchema) {
     self.schema = schema
@@ -177,7 +177,7 @@ struct SchemaWalker {
 
   mutating func matches(_ pattern: Int32, _ text: String) -> Bool {
     spend(1 + text.utf8.count / 64)
-    let matcher = matcher ?? PatternMatcher()
+    let matcher = matcher ?? SchemaPatternMatcher()
     self.matcher = matcher
     switch matcher?.match(schema.program.patterns[Int(pattern)], text) {
     case .matches?: return true
