@@ -35,12 +35,13 @@ let package = Package(
     .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
     .target(name: "CDiskLog", linkerSettings: [.linkedLibrary("rocksdb")]),
     .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
 
     .target(name: "Runtime", dependencies: ["CEpoll"], swiftSettings: acrossRooms),
     .target(name: "Proxy", dependencies: ["Runtime", "CVector", "COpenSSL", "CNghttp2", "CCares"], swiftSettings: acrossRooms),
     .target(name: "Cache", dependencies: ["Runtime", "CEpoll", "CRocksDB", "CDiskLog", "CLZ4"], swiftSettings: acrossRooms),
-    .target(name: "Gateway", dependencies: ["Runtime", "Proxy", "Cache"], swiftSettings: acrossRooms),
+    .target(name: "Gateway", dependencies: ["Runtime", "Proxy", "Cache", "CPCRE2"], swiftSettings: acrossRooms),
     .target(name: "Gossip", dependencies: ["Runtime", "CEpoll", "CDatagram", "COpenSSL", "CLZ4"], swiftSettings: acrossRooms),
     .target(name: "Node", dependencies: ["Runtime", "Proxy", "Cache", "Gateway", "Gossip", "Yams"], swiftSettings: acrossRooms),
     .executableTarget(

@@ -10,9 +10,9 @@ enum House {
     "Runtime": ["CEpoll"],
     "Proxy": ["Runtime", "CEpoll", "CVector", "COpenSSL", "CNghttp2", "CCares"],
     "Cache": ["Runtime", "CEpoll", "CRocksDB", "CDiskLog", "CLZ4"],
-    "VTL": ["Runtime"],
+    "VTL": ["Runtime", "CPCRE2"],
     "Gossip": ["Runtime", "CEpoll", "CDatagram", "COpenSSL", "CLZ4"],
-    "Gateway": ["Runtime", "Proxy", "Cache", "VTL", "CZlib", "CBrotli", "JWTKit"],
+    "Gateway": ["Runtime", "Proxy", "Cache", "VTL", "CPCRE2", "CZlib", "CBrotli", "JWTKit"],
     "Node": [
       "Runtime", "Proxy", "Cache", "VTL", "Gateway", "Gossip", "CEpoll", "COpenSSL", "CRocksDB", "CLZ4", "Yams", "CYaml",
       "Foundation", "Dispatch",
