@@ -20,7 +20,7 @@ QUICKSTART ?=
 BINARY := .build/release/tidegate
 # Debug builds, which compile the tests too, take no warning. Release builds, which users make with compilers we have not seen, do.
 STRICT := -Xswiftc -warnings-as-errors
-FUZZERS := http1 configuration packets streams
+FUZZERS := http1 configuration packets streams schemas
 FUZZ_FLAGS := --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 # The parts of the integration tests that measure nothing, run once more against a sanitised gateway.
 LEAKS := LSAN_OPTIONS=suppressions=$(CURDIR)/ops/leaks.supp:print_suppressions=0

@@ -17,6 +17,7 @@ let fuzzers: [Target] =
     .executableTarget(name: "fuzz-configuration", dependencies: ["Node"], path: "Tests/Fuzz/Configuration"),
     .executableTarget(name: "fuzz-packets", dependencies: ["Gossip"], path: "Tests/Fuzz/Packets"),
     .executableTarget(name: "fuzz-streams", dependencies: ["Gossip"], path: "Tests/Fuzz/Streams"),
+    .executableTarget(name: "fuzz-schemas", dependencies: ["Gateway"], path: "Tests/Fuzz/Schemas"),
   ]
 
 let package = Package(

@@ -106,7 +106,7 @@ struct ECMAPattern {
       case "[": emit(try characterClass(), isRepeatable: true)
       case "*", "+", "?":
         position += 1
-        try emit(quantifier: String(scalar))
+        try emit(quantifier: String(scalar), at: position - 1)
       case "{": try brace()
       case "]", "}":
         if isStrict { throw fault("'\(scalar)' must be escaped") }
@@ -169,8 +169,8 @@ struct ECMAPattern {
     }
   }
 
-  private mutating func emit(quantifier text: String) throws(ECMAPatternError) {
-    guard isRepeatable else { throw fault("there is nothing to repeat", at: max(position - 1, 0)) }
+  private mutating func emit(quantifier text: String, at start: Int) throws(ECMAPatternError) {
+    guard isRepeatable else { throw fault("there is nothing to repeat", at: start) }
     emit(text + (take("?") ? "?" : ""), isRepeatable: false)
   }
 
@@ -195,7 +195,7 @@ struct ECMAPattern {
       throw fault("a repetition of more than \(Self.repeatMax)", at: start)
     }
     guard isOpen || low <= high ?? low else { throw fault("a repetition whose bounds are out of order", at: start) }
-    try emit(quantifier: isOpen ? "{\(low),}" : low == high ? "{\(low)}" : "{\(low),\(high ?? low)}")
+    try emit(quantifier: isOpen ? "{\(low),}" : low == high ? "{\(low)}" : "{\(low),\(high ?? low)}", at: start)
   }
 
   /// PCRE2's own limit.

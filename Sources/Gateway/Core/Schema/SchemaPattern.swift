@@ -44,7 +44,7 @@ final class PatternMatcher {
   private static let stepsBase = 100_000
   private static let stepsPerByte = 32
   /// KiB of memory that one match may take.
-  private static let heapMax: UInt32 = 8192
+  private static let heapMax: UInt32 = 32 << 10
 
   /// Nil where there is no memory.
   init?() {

@@ -156,8 +156,11 @@ struct SchemaProgram: Sendable {
   /// The root node of each resource that says `$recursiveAnchor`, or -1.
   var recursiveTargets: [Int32] = []
 
+  /// `JSONKind.allCases.count`, without making the array.
+  static let kindCount = 6
+
   func rules(of node: Int32, for kind: JSONKind) -> Range<Int> {
-    let place = Int(node) * JSONKind.allCases.count + kind.rawValue
+    let place = Int(node) * Self.kindCount + kind.rawValue
     return Int(starts[place])..<Int(starts[place + 1])
   }
 }
