@@ -93,6 +93,13 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
     SchemaCase(
       #"{"const": 1, "contains": {}, "if": {}, "then": {"not": {}}, "propertyNames": {"not": {}}}"#, valid: ["2", "[]", #"{"a": 1}"#]),
     SchemaCase(##"{"$ref": "#/definitions/a", "maximum": 1, "definitions": {"a": {"type": "integer"}}}"##, valid: ["5"], invalid: ["0.5"]),
+    // Of members that have one name the last counts.
+    SchemaCase(
+      #"{"properties": {"a": {"type": "null"}, "a": {"type": "string"}}, "type": "null", "type": "object"}"#,
+      valid: [#"{"a": "b"}"#], invalid: [#"{"a": null}"#, "null"]),
+    SchemaCase(
+      #"{"properties": {"a": {"type": "null"}}, "properties": {"b": {"type": "null"}}}"#, valid: [#"{"a": 1}"#],
+      invalid: [#"{"b": 1}"#]),
     SchemaCase(#"{"format": "ipv4"}"#, valid: [#""nothing""#]),
   ]
 

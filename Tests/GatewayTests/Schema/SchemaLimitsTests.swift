@@ -65,6 +65,29 @@ import Testing
     #expect(!negated.isValid(1))
   }
 
+  @Test func aReportEnds() throws {
+    // Each level of the value is met twice.
+    var options = Self.options(steps: 50_000)
+    options.draft = .draft2019
+    let schema = try CompiledSchema(
+      JSONValue.parse(
+        ##"{"$ref": "#/$defs/b", "properties": {"a": {"$ref": "#"}}, "$defs": {"b": {"properties": {"a": {"$ref": "#"}, "z": false}}}}"##),
+      options: options)
+    let value = try Self.deep(Self.nested(60, #"{"a": "#, #"{"z": 1}"#, "}"))
+    #expect(!schema.isValid(value))
+    #expect(schema.failures(of: value)?.messages.isEmpty == false)
+    let shallow = try Self.deep(Self.nested(5, #"{"a": "#, #"{"z": 1}"#, "}"))
+    #expect(schema.failures(of: shallow)?.messages == ["instance is not allowed by the schema"])
+  }
+
+  @Test func aBudgetThatIsSpentByTheLastRuleCounts() throws {
+    let large = JSONValue.array([.array((0..<1000).map { .number("\($0)") })])
+    for text in [#"{"enum": [[[1]]]}"#, #"{"not": {"enum": [[[1]]]}}"#] {
+      let schema = try CompiledSchema(JSONValue.parse(text), options: Self.options(steps: 500))
+      #expect(!schema.isValid(large), "\(text)")
+    }
+  }
+
   static func options(steps: Int) -> SchemaOptions {
     var options = SchemaOptions()
     options.limits.stepsMax = steps

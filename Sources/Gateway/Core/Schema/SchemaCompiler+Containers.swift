@@ -131,10 +131,8 @@ extension SchemaCompiler {
   /// The members of an object, of equal names the last.
   private func map(_ keyword: String, _ schema: SchemaKeywords) throws(SchemaError) -> [JSONMember] {
     guard let value = schema[keyword] else { return [] }
-    guard case .object(let members) = value else { throw index.fault(schema.place(keyword), "\"\(keyword)\" must be an object") }
-    var last: [ExactText: Int] = [:]
-    for (position, member) in members.enumerated() { last[ExactText(member.name)] = position }
-    return members.enumerated().filter { last[ExactText($0.element.name)] == $0.offset }.map(\.element)
+    guard case .object = value else { throw index.fault(schema.place(keyword), "\"\(keyword)\" must be an object") }
+    return value.distinctMembers
   }
 
   mutating func add(list nodes: [Int32]) -> (list: Int32, count: Int32) {

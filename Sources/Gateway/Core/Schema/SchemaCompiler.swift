@@ -11,6 +11,13 @@ public struct SchemaOptions: Sendable {
   public var limits = SchemaLimits()
 
   public init() {}
+
+  /// Of the models of REST APIs: the service's validator checks formats, as its messages of those it does not know show.
+  public static let restModels: SchemaOptions = {
+    var options = SchemaOptions()
+    options.assertsFormats = true
+    return options
+  }()
 }
 
 /// A schema on its way to become a node.

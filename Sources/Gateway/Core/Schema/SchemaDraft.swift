@@ -16,14 +16,19 @@ public enum SchemaDraft: Int, Comparable, CaseIterable, Sendable {
 
   public static func < (left: SchemaDraft, right: SchemaDraft) -> Bool { left.rawValue < right.rawValue }
 
-  /// The draft whose metaschema has that address; nil for any other. An empty fragment does not count.
+  /// The draft whose metaschema has that address; nil for any other. An empty fragment does not count, nor whether it says http or https,
+  /// which is often mistaken.
   public init?(metaschema uri: String) {
-    switch uri.hasSuffix("#") ? String(uri.dropLast()) : uri {
-    case "http://json-schema.org/draft-04/schema": self = .draft4
-    case "http://json-schema.org/draft-06/schema": self = .draft6
-    case "http://json-schema.org/draft-07/schema": self = .draft7
-    case "https://json-schema.org/draft/2019-09/schema": self = .draft2019
-    case "https://json-schema.org/draft/2020-12/schema": self = .draft2020
+    let address = SchemaURI(uri)
+    guard address.scheme == "http" || address.scheme == "https", address.authority == "json-schema.org", address.query == nil,
+      address.fragment?.isEmpty ?? true
+    else { return nil }
+    switch address.path {
+    case "/draft-04/schema": self = .draft4
+    case "/draft-06/schema": self = .draft6
+    case "/draft-07/schema": self = .draft7
+    case "/draft/2019-09/schema": self = .draft2019
+    case "/draft/2020-12/schema": self = .draft2020
     default: return nil
     }
   }

@@ -99,7 +99,7 @@ struct SchemaIndex {
     if let draft = SchemaDraft(metaschema: uri) { return SchemaDialect(draft) }
     let address = SchemaURI(uri).document
     // "The latest version" (draft 4 core §6.2); AWS's own examples use it for draft 4.
-    if address == "http://json-schema.org/schema" { return inherited }
+    if address == "http://json-schema.org/schema" || address == "https://json-schema.org/schema" { return inherited }
     guard let metaschema = registry.document(address) else {
       throw fault(location, "\"$schema\" names the dialect '\(uri)', which is not known; drafts 4, 6, 7, 2019-09 and 2020-12 are")
     }
@@ -243,5 +243,14 @@ extension JSONValue {
   func member(exactly name: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     return members.last { $0.name.utf8.elementsEqual(name.utf8) }?.value
+  }
+
+  /// An object's members, of those that have one name the last.
+  var distinctMembers: [JSONMember] {
+    guard case .object(let members) = self else { return [] }
+    var last: [ExactText: Int] = [:]
+    for (position, member) in members.enumerated() { last[ExactText(member.name)] = position }
+    return last.count == members.count
+      ? members : members.enumerated().filter { last[ExactText($0.element.name)] == $0.offset }.map(\.element)
   }
 }

@@ -18,7 +18,7 @@ struct SchemaReport {
 
   mutating func failures(of value: JSONValue) -> SchemaFailures {
     report(schema.program.root, value)
-    if walker.isExhausted || !hasFailed { fail("the value takes more steps to check than the limits allow") }
+    if walker.isSpent || !hasFailed { fail("the value takes more steps to check than the limits allow") }
     return SchemaFailures(messages: messages.ordered)
   }
 
@@ -37,7 +37,8 @@ struct SchemaReport {
   private func shown(_ names: [String]) -> String { shown(.array(names.map { .string($0) })) }
 
   private mutating func report(_ index: Int32, _ value: JSONValue) {
-    guard depth < limits.depthMax, !walker.isExhausted, !messages.isFull(limits) else { return }
+    walker.spend(1)
+    guard depth < limits.depthMax, !walker.isSpent, !messages.isFull(limits) else { return }
     depth += 1
     walker.enter(index)
     defer {
@@ -166,6 +167,7 @@ extension SchemaReport {
   /// `additionalProperties: false`.
   private mutating func reportUnwanted(_ table: Int, _ value: JSONValue) {
     guard let members = value.objectValue, isNever(schema.program.members[table].rest) else { return }
+    walker.spend(members.count)
     var unwanted: Set<ExactText> = []
     for member in members where nodes(table, member.name).isEmpty { unwanted.insert(ExactText(member.name)) }
     if unwanted.isEmpty { return }
@@ -184,6 +186,7 @@ extension SchemaReport {
 
   private mutating func reportMissing(_ table: Int, _ value: JSONValue) {
     guard let members = value.objectValue else { return }
+    walker.spend(members.count)
     let missing = missing(schema.program.required[table].names, members)
     if !missing.isEmpty { fail("object has missing required properties (\(shown(missing)))") }
   }
@@ -195,11 +198,13 @@ extension SchemaReport {
 
   private mutating func reportDependencies(_ table: Int, _ value: JSONValue) {
     guard let members = value.objectValue else { return }
+    walker.spend(members.count)
     let present = Set(members.map { ExactText($0.name) })
     for (place, name) in schema.program.dependencies[table].names.enumerated() where present.contains(ExactText(name)) {
       for dependency in schema.program.dependencies[table].dependencies[place] {
         if dependency.required >= 0 {
           let required = schema.program.required[Int(dependency.required)].names
+          walker.spend(members.count)
           let missing = missing(required, members)
           if !missing.isEmpty {
             fail(
@@ -218,7 +223,7 @@ extension SchemaReport {
     case (.items(let table), .array(let elements)):
       let items = schema.program.items[Int(table)]
       for (place, element) in elements.enumerated() {
-        if messages.isFull(limits) { return }
+        if messages.isFull(limits) || walker.isSpent { return }
         if place < items.count {
           report(schema.program.lists[Int(items.list) + place], element)
         } else if items.rest >= 0 {
@@ -227,8 +232,9 @@ extension SchemaReport {
       }
     case (.members(let table), .object(let members)):
       let rest = schema.program.members[Int(table)].rest
+      walker.spend(members.count)
       for member in members.sorted(by: { JavaText.precedes($0.name, $1.name) }) {
-        if messages.isFull(limits) { return }
+        if messages.isFull(limits) || walker.isSpent { return }
         let nodes = nodes(Int(table), member.name)
         for node in nodes { report(node, member.value) }
         if nodes.isEmpty, rest >= 0 { report(rest, member.value) }

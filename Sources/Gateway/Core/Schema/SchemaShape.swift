@@ -4,18 +4,17 @@ import Runtime
 enum SchemaShape {
   /// The schemas directly inside a schema, each with the names and indices that lead to it.
   static func subschemas(of schema: JSONValue, dialect: SchemaDialect) -> [(path: [String], value: JSONValue)] {
-    guard case .object(let members) = schema else { return [] }
     let draft = dialect.draft
     if draft.refStandsAlone, schema["$ref"]?.stringValue != nil { return inDefinitions(schema) }
     var found: [(path: [String], value: JSONValue)] = []
-    for member in members {
+    for member in schema.distinctMembers {
       switch (keyword(member.name, draft), member.value) {
       case (.schema, let value) where isSchema(value), (.schemaOrList, let value) where isSchema(value):
         found.append(([member.name], value))
       case (.list, .array(let elements)), (.schemaOrList, .array(let elements)):
         for (index, element) in elements.enumerated() where isSchema(element) { found.append(([member.name, String(index)], element)) }
-      case (.map, .object(let inner)):
-        for entry in inner where isSchema(entry.value) { found.append(([member.name, entry.name], entry.value)) }
+      case (.map, .object):
+        for entry in member.value.distinctMembers where isSchema(entry.value) { found.append(([member.name, entry.name], entry.value)) }
       default: break
       }
     }
@@ -24,7 +23,7 @@ enum SchemaShape {
 
   /// What a `$ref` hides is not read, but others may point into its definitions.
   private static func inDefinitions(_ schema: JSONValue) -> [(path: [String], value: JSONValue)] {
-    (schema["definitions"]?.objectValue ?? []).filter { isSchema($0.value) }.map { (["definitions", $0.name], $0.value) }
+    (schema["definitions"]?.distinctMembers ?? []).filter { isSchema($0.value) }.map { (["definitions", $0.name], $0.value) }
   }
 
   static func isSchema(_ value: JSONValue) -> Bool {

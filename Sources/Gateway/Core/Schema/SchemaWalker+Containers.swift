@@ -54,10 +54,7 @@ extension SchemaWalker {
     seen.reserveCapacity(elements.count)
     for element in elements {
       let identity = JSONIdentity(element, budget: &steps)
-      if steps <= 0 {
-        exhaust()
-        return false
-      }
+      if isSpent { return false }
       if !seen.insert(identity).inserted { return false }
     }
     return true
@@ -79,6 +76,8 @@ extension SchemaWalker {
   mutating func checkObject(
     _ rule: SchemaRule, _ value: JSONValue, _ members: [JSONMember], _ marks: EvaluatedMarks?
   ) -> Bool {
+    // Each of the rules goes over the names.
+    spend(members.count / 4)
     switch rule {
     case .minProperties(let size): return members.count >= size && (size <= 1 || Self.distinct(members) >= size)
     case .maxProperties(let size): return members.count <= size || Self.distinct(members) <= size
@@ -135,7 +134,7 @@ extension SchemaWalker {
 
   /// Whether all names of a list are there.
   private mutating func hasAll(_ table: Int, _ members: [JSONMember]) -> Bool {
-    steps -= members.count / 16
+    spend(members.count / 4)
     var seen = RequiredSeen(count: schema.program.required[table].names.count)
     for place in members.indices {
       seen.note(Int32(schema.program.required[table].table.index(of: members[place].name)))
@@ -150,13 +149,10 @@ extension SchemaWalker {
       let name = schema.program.dependencies[table].table.index(of: member.name)
       if name < 0 { continue }
       for dependency in schema.program.dependencies[table].dependencies[name] {
-        steps -= 1
+        spend(1)
         if dependency.required >= 0, !hasAll(Int(dependency.required), members) { return false }
         if dependency.node >= 0, !check(dependency.node, value, marks) { return false }
-        if isExhausted || steps <= 0 {
-          exhaust()
-          return false
-        }
+        if isSpent { return false }
       }
     }
     return true

@@ -9,6 +9,8 @@ final class EvaluatedMarks {
 
   init(count: Int) { marks = Array(repeating: false, count: count) }
 
+  var count: Int { marks.count }
+
   subscript(place: Int) -> Bool { isWhole || marks.indices.contains(place) && marks[place] }
 
   func mark(_ place: Int) { if marks.indices.contains(place) { marks[place] = true } }
@@ -41,9 +43,15 @@ struct SchemaWalker {
     steps = schema.limits.stepsMax
   }
 
-  mutating func isValid(_ value: JSONValue) -> Bool { check(schema.program.root, value, nil) && !isExhausted }
+  mutating func isValid(_ value: JSONValue) -> Bool { check(schema.program.root, value, nil) && !isSpent }
 
   mutating func exhaust() { isExhausted = true }
+
+  /// Whether a limit was met.
+  var isSpent: Bool { isExhausted || steps <= 0 }
+
+  /// Takes the cost of what is no schema but grows with the value.
+  mutating func spend(_ cost: Int) { steps -= cost }
 
   /// - Parameter marks: what is evaluated is noted there, if anybody wants to know.
   mutating func check(_ index: Int32, _ value: JSONValue, _ marks: EvaluatedMarks?) -> Bool {
@@ -102,25 +110,30 @@ struct SchemaWalker {
 
   mutating func check(_ rule: SchemaRule, _ value: JSONValue, _ marks: EvaluatedMarks?) -> Bool {
     switch rule {
-    case .values(let set): return schema.program.valueSets[Int(set)].contains(value, budget: &steps)
+    case .values(let set):
+      spend(Self.weight(of: value))
+      return schema.program.valueSets[Int(set)].contains(value, budget: &steps)
     case .allOf, .anyOf, .oneOf, .not, .condition, .reference, .dynamicReference, .recursiveReference:
       return checkLogic(rule, value, marks)
     case .unknownFormat: return true
     case .minimum, .maximum, .multipleOf:
       guard case .number(let text) = value else { return true }
+      spend(text.utf8.count / 64)
       return checkNumber(rule, JSONDecimal(text))
     case .minLength(let size):
       guard case .string(let text) = value else { return true }
+      spend(text.utf8.count / 256)
       return text.utf8.count >= size && (text.utf8.count / 4 >= size || Self.length(of: text) >= size)
     case .maxLength(let size):
       guard case .string(let text) = value else { return true }
+      spend(text.utf8.count / 256)
       return text.utf8.count <= size || Self.length(of: text) <= size
     case .pattern(let pattern):
       guard case .string(let text) = value else { return true }
       return matches(pattern, text)
     case .format(let format):
       guard case .string(let text) = value else { return true }
-      steps -= text.utf8.count / 64
+      spend(1 + text.utf8.count / 16)
       return format.holds(text)
     case .minItems, .maxItems, .uniqueItems, .items, .contains, .unevaluatedItems:
       guard case .array(let elements) = value else { return true }
@@ -128,6 +141,15 @@ struct SchemaWalker {
     case .minProperties, .maxProperties, .required, .members, .propertyNames, .dependencies, .unevaluatedProperties:
       guard case .object(let members) = value else { return true }
       return checkObject(rule, value, members, marks)
+    }
+  }
+
+  /// Steps that hashing a text or a number is worth.
+  private static func weight(of value: JSONValue) -> Int {
+    switch value {
+    case .string(let text): text.utf8.count / 256
+    case .number(let text): text.utf8.count / 64
+    case .null, .bool, .array, .object: 0
     }
   }
 
@@ -154,7 +176,7 @@ struct SchemaWalker {
   }
 
   mutating func matches(_ pattern: Int32, _ text: String) -> Bool {
-    steps -= 1 + text.utf8.count / 64
+    spend(1 + text.utf8.count / 64)
     let matcher = matcher ?? PatternMatcher()
     self.matcher = matcher
     switch matcher?.match(schema.program.patterns[Int(pattern)], text) {
@@ -198,6 +220,7 @@ struct SchemaWalker {
   /// A schema whose failure decides nothing, so that what it has evaluated counts only if it holds.
   private mutating func checkBranch(_ node: Int32, _ value: JSONValue, _ marks: EvaluatedMarks?) -> Bool {
     guard let marks else { return check(node, value, nil) }
+    spend(marks.count / 64)
     let own = marks.fresh
     guard check(node, value, own) else { return false }
     marks.take(own)
