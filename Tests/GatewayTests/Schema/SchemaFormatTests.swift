@@ -38,9 +38,21 @@ import Testing
       invalid: ["joe", "@d", "a@", ".a@b.c", "a..b@c.d", "a@b..c", "a@[127.0.0.300]", "a b@c.d", "joë@example.com", "a@b@c"]),
     Row(format: .idnEmail, valid: ["실례@실례.테스트"], invalid: ["실례"]),
     Row(
-      format: .hostname, valid: ["a", "example.com", "xn--4gbwdl.xn--wgbh1c", "a-1.b"],
-      invalid: ["", "-a", "a-", "a..b", "a_b", ".a", "a.", "é.com", String(repeating: "a", count: 64)]),
-    Row(format: .idnHostname, valid: ["실례.테스트"], invalid: ["", "a..b"]),
+      format: .hostname, valid: ["a", "example.com", "xn--4gbwdl.xn--wgbh1c", "a-1.b", "A", "a--b", "r3---sn-x.example"],
+      invalid: ["", "-a", "a-", "a..b", "a_b", ".a", "a.", "é.com", "xn--X", "xn--07jt588aibza", String(repeating: "a", count: 64)]),
+    Row(
+      format: .idnHostname,
+      valid: [
+        "실례.테스트", "실례。테스트", "a-b.c", "ß", "l\u{B7}l", "α\u{375}β", "א׳ב", "ァ・", "漢字", "٠١", "۰۱",
+        "क्\u{200D}ष", "क्\u{200C}ष", "بي\u{200C}بي",
+        "xn--ihqwcrb4cv8a8dqg056pqjye", "〇", "点看", String(repeating: "례", count: 20),
+      ],
+      invalid: [
+        "", "a..b", "〮한국", "실〮례", "-실", "실-", "aa--실", "\u{903}hello", "\u{300}a", "a\u{B7}l", "\u{B7}l", "α\u{375}S", "A׳ב",
+        "abc・", "٠۰", "क\u{200D}ष",
+        "\u{200D}",
+        "ـ", "Ä", "a b", "☃", "xn--X", "xn--a", String(repeating: "례", count: 60),
+      ]),
     Row(
       format: .ipv4, valid: ["0.0.0.0", "192.168.10.255"],
       invalid: ["256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4 ", "0x1.2.3.4", "1..2.3"]),

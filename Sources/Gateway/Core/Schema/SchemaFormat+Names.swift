@@ -35,7 +35,7 @@ extension FormatScanner {
 
   private static func isMailDomain(_ domain: ArraySlice<UInt8>, _ allowsUnicode: Bool) -> Bool {
     guard domain.first == UInt8(ascii: "["), domain.last == UInt8(ascii: "]") else {
-      return isHostname(Array(domain), allowsUnicode: allowsUnicode)
+      return isHostname(String(decoding: domain, as: UTF8.self), allowsUnicode: allowsUnicode)
     }
     let literal = domain.dropFirst().dropLast()
     let tag = Array("ipv6:".utf8)
@@ -43,13 +43,15 @@ extension FormatScanner {
     return whole(Array(literal)) { $0.ipv4() }
   }
 
-  /// RFC 1123 §2.1, RFC 1034 §3.5; with all of Unicode, letters of any script between (RFC 5890 §2.3.2.3, without its tables).
-  static func isHostname(_ bytes: [UInt8], allowsUnicode: Bool) -> Bool {
-    guard !bytes.isEmpty, bytes.count <= 253 else { return false }
-    return bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
-      guard !label.isEmpty, label.count <= 63, label.first != UInt8(ascii: "-"), label.last != UInt8(ascii: "-") else { return false }
-      return label.allSatisfy { isLetter($0) || isDigit($0) || $0 == UInt8(ascii: "-") || $0 >= 0x80 && allowsUnicode }
+  /// RFC 1123 §2.1, RFC 1034 §3.5; with all of Unicode, RFC 5890 §2.3.2.3.
+  static func isHostname(_ text: String, allowsUnicode: Bool) -> Bool {
+    guard !text.isEmpty, text.utf8.count <= 1024 else { return false }
+    if !allowsUnicode {
+      guard text.utf8.count <= 253 else { return false }
+      let labels = text.unicodeScalars.split(separator: ".", omittingEmptySubsequences: false)
+      return labels.allSatisfy { DomainLabel.isASCIILabel(Array($0)) }
     }
+    return DomainLabel.labels(text).allSatisfy { DomainLabel.isUnicodeLabel($0) }
   }
 
   /// dotted-quad of RFC 2673 §3.2.

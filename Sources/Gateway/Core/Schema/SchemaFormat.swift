@@ -66,8 +66,8 @@ public enum SchemaFormat: String, CaseIterable, Sendable {
     case .duration: return FormatScanner.whole(bytes) { $0.duration() }
     case .email: return FormatScanner.isEmail(bytes, allowsUnicode: false)
     case .idnEmail: return FormatScanner.isEmail(bytes, allowsUnicode: true)
-    case .hostname: return FormatScanner.isHostname(bytes, allowsUnicode: false)
-    case .idnHostname: return FormatScanner.isHostname(bytes, allowsUnicode: true)
+    case .hostname: return FormatScanner.isHostname(text, allowsUnicode: false)
+    case .idnHostname: return FormatScanner.isHostname(text, allowsUnicode: true)
     case .ipv4: return FormatScanner.whole(bytes) { $0.ipv4() }
     case .ipv6: return FormatScanner.isIPv6(bytes[...])
     case .uri: return FormatScanner.isURI(bytes, allowsUnicode: false, allowsRelative: false)
