@@ -9,8 +9,8 @@ import Testing
   /// Beside the tests' own products, or where the environment says.
   private var writer: String {
     if let path = ProcessInfo.processInfo.environment["TIDEGATE_DISK_WRITER"] { return path }
-    let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../..").standardized.path
-    return root + "/.build/debug/disk-writer"
+    let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    return own.deletingLastPathComponent().appendingPathComponent("disk-writer").path
   }
 
   @Test func aKilledWriterLeavesWholeEntriesOnly() throws {
