@@ -75,6 +75,9 @@ public final class CacheService: @unchecked Sendable {
     }
   }
 
+  // SAFETY: no worker runs any more, whose fetches alone use it.
+  deinit { peers.deallocate() }
+
   /// The nodes that keys are placed on; nil where this one is alone.
   public var placement: CachePlacement? { placed.withLock { $0 } }
 

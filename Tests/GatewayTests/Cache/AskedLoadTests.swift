@@ -107,5 +107,7 @@ import Testing
     #expect(counter.all == [0])
     gate.set(most: 3)
     #expect(counter.all == [0, 1, 2])
+    // Each place holds the gate.
+    for _ in 0..<3 { counter.leave() }
   }
 }
