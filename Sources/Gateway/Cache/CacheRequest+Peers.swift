@@ -39,6 +39,8 @@ extension CacheRequest {
   /// Asks by itself, after an answer to others that was not for it.
   func askAgain() {
     guard let placement = service.placement else { return proceed() }
+    // That answer was in time: nobody is slow if a replica answers this question.
+    askedEndpoint = nil
     owners = placement.rank(key, count: service.keepers)
     askFirst()
   }
